@@ -1,0 +1,1 @@
+"""Run by people: the dev stack, sales, audits, sandboxes and the command line."""

@@ -1,0 +1,1 @@
+"""From `protos/` to `generated/python`, and whether the two still agree."""
