@@ -1,0 +1,175 @@
+"""Everything a caller can be refused for, one class a reason.
+
+    PeakmeshError
+    ├── InvalidFields · Undecodable · TooLarge
+    ├── Unauthenticated · RoleRequired
+    ├── OfferNotFound · OrderNotFound · SaleNotFound · ProductNotFound · KeyNotFound
+    ├── RequestIdReused
+    ├── SoldOut · SaleNotOpen · PriceChanged · PromotionRefused · IllegalState
+    ├── InsufficientFunds · KeyBarred · Declined
+    ├── LimitReached · Overloaded
+    └── DependencyUnavailable · PromotionUnavailable · DeadlinePassed
+
+Raised where the fact is known, translated once at the edge (`meshkit/rpc/edge.py`). `reason` is the name in
+`protos/peakmesh/error/v1/error_reason.proto` without its prefix.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from grpc import StatusCode
+
+
+class PeakmeshError(Exception):
+    """A refusal with a reason. `retry_after` is in seconds and becomes RetryInfo."""
+
+    reason: ClassVar[str] = "INTERNAL"
+    code: ClassVar[StatusCode] = StatusCode.INTERNAL
+
+    def __init__(
+        self, message: str, *, metadata: Mapping[str, str] | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata = dict(metadata or {})
+        self.retry_after = retry_after
+
+
+class InvalidFields(PeakmeshError):
+    """Fields that are missing or out of range: (path, what is wrong) each."""
+
+    reason = "INVALID_FIELD"
+    code = StatusCode.INVALID_ARGUMENT
+
+    def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{field}: {what}" for field, what in violations))
+        self.violations = tuple(violations)
+
+
+class Undecodable(PeakmeshError):
+    reason = "UNDECODABLE"
+    code = StatusCode.INVALID_ARGUMENT
+
+
+class TooLarge(PeakmeshError):
+    reason = "TOO_LARGE"
+    code = StatusCode.RESOURCE_EXHAUSTED
+
+
+class Unauthenticated(PeakmeshError):
+    reason = "UNAUTHENTICATED"
+    code = StatusCode.UNAUTHENTICATED
+
+
+class RoleRequired(PeakmeshError):
+    reason = "ROLE_REQUIRED"
+    code = StatusCode.PERMISSION_DENIED
+
+
+class OfferNotFound(PeakmeshError):
+    reason = "OFFER_NOT_FOUND"
+    code = StatusCode.NOT_FOUND
+
+
+class OrderNotFound(PeakmeshError):
+    reason = "ORDER_NOT_FOUND"
+    code = StatusCode.NOT_FOUND
+
+
+class SaleNotFound(PeakmeshError):
+    reason = "SALE_NOT_FOUND"
+    code = StatusCode.NOT_FOUND
+
+
+class ProductNotFound(PeakmeshError):
+    reason = "PRODUCT_NOT_FOUND"
+    code = StatusCode.NOT_FOUND
+
+
+class KeyNotFound(PeakmeshError):
+    reason = "KEY_NOT_FOUND"
+    code = StatusCode.NOT_FOUND
+
+
+class RequestIdReused(PeakmeshError):
+    reason = "REQUEST_ID_REUSED"
+    code = StatusCode.ALREADY_EXISTS
+
+
+class SoldOut(PeakmeshError):
+    reason = "SOLD_OUT"
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class SaleNotOpen(PeakmeshError):
+    reason = "SALE_NOT_OPEN"
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class PriceChanged(PeakmeshError):
+    reason = "PRICE_CHANGED"
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class PromotionRefused(PeakmeshError):
+    reason = "PROMOTION_REFUSED"
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class IllegalState(PeakmeshError):
+    reason = "ILLEGAL_STATE"
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class InsufficientFunds(PeakmeshError):
+    reason = "INSUFFICIENT_FUNDS"
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class KeyBarred(PeakmeshError):
+    reason = "KEY_BARRED"
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class Declined(PeakmeshError):
+    reason = "DECLINED"
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class LimitReached(PeakmeshError):
+    reason = "LIMIT_REACHED"
+    code = StatusCode.RESOURCE_EXHAUSTED
+
+
+class Overloaded(PeakmeshError):
+    reason = "OVERLOADED"
+    code = StatusCode.RESOURCE_EXHAUSTED
+
+
+class DependencyUnavailable(PeakmeshError):
+    """A server behind this one does not answer; the outcome of a call to it is unknown."""
+
+    reason = "DEPENDENCY_UNAVAILABLE"
+    code = StatusCode.UNAVAILABLE
+
+    def __init__(self, dependency: str, message: str = "", *, retry_after: float | None = 1.0) -> None:
+        words = message or f"{dependency} does not answer"
+        super().__init__(words, metadata={"dependency": dependency}, retry_after=retry_after)
+        self.dependency = dependency
+
+
+class PromotionUnavailable(PeakmeshError):
+    reason = "PROMOTION_UNAVAILABLE"
+    code = StatusCode.UNAVAILABLE
+
+
+class DeadlinePassed(PeakmeshError):
+    reason = "DEADLINE"
+    code = StatusCode.DEADLINE_EXCEEDED
+
+
+def _concrete(cls: type[PeakmeshError]) -> list[type[PeakmeshError]]:
+    return [cls, *(sub for child in cls.__subclasses__() for sub in _concrete(child))]
+
+
+BY_REASON: dict[str, type[PeakmeshError]] = {error.reason: error for error in _concrete(PeakmeshError)}

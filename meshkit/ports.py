@@ -1,0 +1,43 @@
+"""Every listening port of the mesh. All move together by one offset, so that two meshes run side by side."""
+
+from dataclasses import dataclass
+
+_DEFAULTS = {
+    "gateway": 8080,
+    "operators": 8090,
+    "egress": 10000,
+    "admin": 9901,
+    "promo_inbound": 10081,
+    "provider_inbound": 10095,
+    "checkout_0": 50051,
+    "checkout_1": 50052,
+    "checkout_0_metrics": 9151,
+    "checkout_1_metrics": 9152,
+    "order_consume_metrics": 9160,
+    "order_serve": 50061,
+    "order_serve_metrics": 9161,
+    "payment_metrics": 9171,
+    "promo": 50081,
+    "promo_metrics": 9181,
+    "governor": 50091,
+    "governor_metrics": 9191,
+    "providers": 50095,
+    "providers_metrics": 9195,
+    "redis": 16379,
+    "mariadb": 13306,
+    "kafka": 19092,
+    "kafka_controller": 19093,
+}
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Looks a port up by its name: `Ports(base)["gateway"]`."""
+
+    base: int = 0
+
+    def __getitem__(self, name: str) -> int:
+        return _DEFAULTS[name] + self.base
+
+    def all(self) -> dict[str, int]:
+        return {name: port + self.base for name, port in _DEFAULTS.items()}

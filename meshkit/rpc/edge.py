@@ -1,0 +1,151 @@
+"""The one interceptor of every aio server: identity, metrics, typed errors to statuses.
+
+One interceptor, and one wrapped handler a method for the life of the server: each level of wrapping, and each handler
+built anew, would be paid by every order.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import grpc
+from grpc import StatusCode
+
+from meshkit.errors import PeakmeshError, RoleRequired, Undecodable
+from meshkit.identity import Identity, Role, TokenVerifier
+from meshkit.log import get_logger
+from meshkit.rpc.grpc_metrics import MethodMetrics
+from meshkit.rpc.status import to_status, trailers
+
+log = get_logger(__name__)
+_caller: ContextVar[Identity] = ContextVar("caller")
+_OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
+_BAD_BYTES = object()
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may call. `roles` by full method name (`/package.Service/Method`); a method that is not named refuses all.
+
+    `verifier` None: an internal server that no public route leads to; nobody is asked who they are.
+    """
+
+    verifier: TokenVerifier | None = None
+    roles: Mapping[str, frozenset[Role]] = field(default_factory=dict)
+
+    def check(self, method: str, metadata: Mapping[str, Any]) -> Identity | None:
+        if self.verifier is None:
+            return None
+        identity = self.verifier.verify(str(metadata.get("authorization", "")))
+        if identity.role not in self.roles.get(method, frozenset()):
+            raise RoleRequired(f"role {identity.role} may not call {method.rsplit('/', 1)[1]}")
+        return identity
+
+
+def caller() -> Identity:
+    """Who makes the call being served."""
+    return _caller.get()
+
+
+class Edge(grpc.aio.ServerInterceptor):
+    """Wraps each handler once; health and reflection pass as they are."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._wrapped: dict[str, Any] = {}
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+        method = details.method
+        known = self._wrapped.get(method)
+        if known is not None:
+            return known
+        handler = await continuation(details)
+        if handler is None or method.startswith(_OPEN_PREFIXES):
+            return handler
+        self._wrapped[method] = wrapped = self._wrap(method, handler)
+        return wrapped
+
+    def _wrap(self, method: str, handler: Any) -> Any:
+        deserializer = _forgiving(handler.request_deserializer)
+        if handler.response_streaming:
+            stream = self._unary_stream(method, handler.unary_stream)
+            return grpc.unary_stream_rpc_method_handler(stream, deserializer, handler.response_serializer)
+        unary = self._unary_unary(method, handler.unary_unary)
+        return grpc.unary_unary_rpc_method_handler(unary, deserializer, handler.response_serializer)
+
+    def _enter(self, method: str, request: Any, context: Any) -> None:
+        if self._access.verifier is not None:
+            identity = self._access.check(method, dict(context.invocation_metadata() or ()))
+            if identity is not None:
+                _caller.set(identity)
+        if request is _BAD_BYTES:
+            raise Undecodable(f"the bytes are not a {method.rsplit('/', 1)[1]} request")
+
+    def _unary_unary(self, method: str, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Any:
+        metrics = MethodMetrics(method, "UNARY")
+
+        async def handle(request: Any, context: Any) -> Any:
+            started = time.perf_counter()
+            metrics.started()
+            code = StatusCode.OK
+            try:
+                self._enter(method, request, context)
+                return await behaviour(request, context)
+            except BaseException as error:
+                code = _code_of(error)
+                await _refuse(error, method, context)
+            finally:
+                metrics.handled(code, time.perf_counter() - started)
+
+        return handle
+
+    def _unary_stream(self, method: str, behaviour: Callable[[Any, Any], AsyncIterator[Any]]) -> Any:
+        metrics = MethodMetrics(method, "SERVER_STREAMING")
+
+        async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
+            started = time.perf_counter()
+            metrics.started()
+            code = StatusCode.OK
+            try:
+                self._enter(method, request, context)
+                async for response in behaviour(request, context):
+                    yield response
+            except BaseException as error:
+                code = _code_of(error)
+                await _refuse(error, method, context)
+            finally:
+                metrics.handled(code, time.perf_counter() - started)
+
+        return handle
+
+
+def _forgiving(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """grpc.aio answers undecodable bytes with UNKNOWN and Python's exception text; ours reach the handler instead."""
+
+    def decode(data: bytes) -> Any:
+        try:
+            return deserializer(data)
+        except Exception:
+            return _BAD_BYTES
+
+    return decode
+
+
+def _code_of(error: BaseException) -> StatusCode:
+    if isinstance(error, PeakmeshError):
+        return error.code
+    return StatusCode.CANCELLED if isinstance(error, asyncio.CancelledError | GeneratorExit) else StatusCode.INTERNAL
+
+
+async def _refuse(error: BaseException, method: str, context: Any) -> NoReturn:
+    if not isinstance(error, Exception):
+        raise error
+    if not isinstance(error, PeakmeshError):
+        trace = dict(context.invocation_metadata() or ()).get("traceparent", "")
+        log.error("call failed", method=method, traceparent=trace, exc_info=error)
+        error = PeakmeshError("internal error")
+    await context.abort(error.code, to_status(error).message, trailers(error))
+    raise AssertionError("abort returned")

@@ -1,0 +1,57 @@
+"""Typed errors ⇄ google.rpc.Status: one `ErrorInfo`, plus `BadRequest` and `RetryInfo` where they apply."""
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2 as details
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+
+from meshkit.errors import BY_REASON, DependencyUnavailable, InvalidFields, PeakmeshError
+
+DOMAIN = "peakmesh"
+STATUS_KEY = "grpc-status-details-bin"
+_CODES = {code.value[0]: code for code in StatusCode}
+
+
+def to_status(error: PeakmeshError) -> Status:
+    """Words for people, reasons for programs. INTERNAL withholds its detail: that is in the log."""
+    message = error.message if error.code is not StatusCode.INTERNAL else "internal error"
+    parts: list[Message] = [details.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
+    if isinstance(error, InvalidFields):
+        violation = details.BadRequest.FieldViolation
+        listed = [violation(field=field, description=what) for field, what in error.violations]
+        parts.append(details.BadRequest(field_violations=listed))
+    if error.retry_after is not None:
+        delay = Duration()
+        delay.FromNanoseconds(int(error.retry_after * 1e9))
+        parts.append(details.RetryInfo(retry_delay=delay))
+    return Status(code=error.code.value[0], message=message, details=[_pack(part) for part in parts])
+
+
+def trailers(error: PeakmeshError) -> tuple[tuple[str, bytes], ...]:
+    """The trailing metadata that carries the status' details."""
+    return ((STATUS_KEY, to_status(error).SerializeToString()),)
+
+
+def from_status(status: Status, dependency: str) -> PeakmeshError:
+    """The typed error a peer raised; a status without our ErrorInfo is the dependency's own failure."""
+    info, fields, retry = details.ErrorInfo(), details.BadRequest(), details.RetryInfo()
+    for part in status.details:
+        for kind in (info, fields, retry):
+            part.Unpack(kind)  # only where it is of that kind
+    kind_of_error = BY_REASON.get(info.reason)
+    if kind_of_error is None or info.domain != DOMAIN:
+        return DependencyUnavailable(dependency, f"{dependency}: {_CODES[status.code].name} {status.message}")
+    if kind_of_error is InvalidFields:
+        return InvalidFields([(each.field, each.description) for each in fields.field_violations])
+    if kind_of_error is DependencyUnavailable:
+        return DependencyUnavailable(info.metadata.get("dependency", dependency), status.message)
+    after = retry.retry_delay.ToNanoseconds() / 1e9 if retry.HasField("retry_delay") else None
+    return kind_of_error(status.message, metadata=dict(info.metadata), retry_after=after)
+
+
+def _pack(message: Message) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(message)
+    return packed

@@ -1,0 +1,98 @@
+"""The edge of every server, on a real one: typed errors, bad bytes, identity."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc import StatusCode
+
+from meshkit.errors import InvalidFields, Overloaded, PeakmeshError, RoleRequired, Unauthenticated
+from meshkit.identity import Role, TokenIssuer, TokenVerifier, create_keys
+from meshkit.rpc.client import call, channel
+from meshkit.rpc.edge import Access, caller
+from meshkit.rpc.server import serving
+from peakmesh.promotion.v1 import promotion_service_pb2 as pb
+from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
+
+SERVICE = "peakmesh.promotion.v1.PromotionService"
+METHOD = f"/{SERVICE}/QuotePromotion"
+
+
+class Promotions(rpc.PromotionServiceServicer):
+    async def QuotePromotion(self, request: pb.QuotePromotionRequest, context: Any) -> pb.QuotePromotionResponse:
+        match request.voucher_code:
+            case "invalid":
+                raise InvalidFields([("sku", "bad")])
+            case "full":
+                raise Overloaded("full", retry_after=2.0)
+            case "defect":
+                raise ZeroDivisionError("a secret")
+        return pb.QuotePromotionResponse(reason=caller().user_id)
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[tuple[grpc.aio.Channel, TokenIssuer]]:
+    create_keys(tmp_path)
+    access = Access(TokenVerifier(tmp_path / "jwks.json"), {METHOD: frozenset({Role.BUYER})})
+
+    def register(server: grpc.aio.Server) -> None:
+        rpc.add_PromotionServiceServicer_to_server(Promotions(), server)
+
+    async with (
+        serving(port=0, register=register, services=[SERVICE], access=access, drain_seconds=0) as port,
+        channel(f"127.0.0.1:{port}") as to,
+    ):
+        yield to, TokenIssuer(tmp_path)
+
+
+async def _quote(to: grpc.aio.Channel, voucher: str, token: str) -> pb.QuotePromotionResponse:
+    stub: Any = rpc.PromotionServiceStub(to)
+    request = pb.QuotePromotionRequest(voucher_code=voucher)
+    metadata = (("authorization", f"Bearer {token}"),)
+    answer: pb.QuotePromotionResponse = await call(
+        stub.QuotePromotion, request, timeout=5, dependency="promo", metadata=metadata
+    )
+    return answer
+
+
+async def test_the_caller_is_the_tokens_subject(served: tuple[grpc.aio.Channel, TokenIssuer]) -> None:
+    to, issuer = served
+    assert (await _quote(to, "", issuer.issue("ana", Role.BUYER))).reason == "ana"
+
+
+async def test_refusals_arrive_typed(served: tuple[grpc.aio.Channel, TokenIssuer]) -> None:
+    to, issuer = served
+    buyer = issuer.issue("ana", Role.BUYER)
+    with pytest.raises(InvalidFields, match="sku: bad"):
+        await _quote(to, "invalid", buyer)
+    with pytest.raises(Overloaded) as raised:
+        await _quote(to, "full", buyer)
+    assert raised.value.retry_after == 2.0
+    with pytest.raises(Unauthenticated):
+        await _quote(to, "", "")
+    with pytest.raises(RoleRequired):
+        await _quote(to, "", issuer.issue("ana", Role.OPERATOR))
+
+
+async def test_a_defect_keeps_its_detail_to_itself(served: tuple[grpc.aio.Channel, TokenIssuer]) -> None:
+    to, issuer = served
+    with pytest.raises(PeakmeshError) as raised:
+        await _quote(to, "defect", issuer.issue("ana", Role.BUYER))
+    assert raised.value.message == "internal error"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [(b"\xff\xff\xff", StatusCode.INVALID_ARGUMENT), (b"\x0a" * 70_000, StatusCode.RESOURCE_EXHAUSTED)],
+)
+async def test_bad_bytes_have_the_right_status(
+    served: tuple[grpc.aio.Channel, TokenIssuer], data: bytes, code: StatusCode
+) -> None:
+    to, issuer = served
+    metadata = (("authorization", f"Bearer {issuer.issue('ana', Role.BUYER)}"),)
+    raw: Any = to.unary_unary(METHOD)
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await raw(data, metadata=metadata)
+    assert raised.value.code() is code
