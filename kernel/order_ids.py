@@ -1,0 +1,48 @@
+"""`order_id`: a UUIDv8 (RFC 9562) that sorts by time and names the Redis slot of its reservation.
+
+48 bits Unix ms | 0b1000 | offer_no high 12 | 0b10 | offer_no low 12 | bucket 8 | random 42
+"""
+
+import re
+import secrets
+import time
+from zlib import crc32
+
+MAX_OFFER_NO = (1 << 24) - 1
+MAX_BUCKET = (1 << 8) - 1
+
+_FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def new_order_id(offer_no: int, bucket: int, now_ms: int | None = None) -> str:
+    """A new id at the wall clock's time. Raises ValueError when offer_no or bucket does not fit its bits."""
+    if not 0 <= offer_no <= MAX_OFFER_NO or not 0 <= bucket <= MAX_BUCKET:
+        raise ValueError(f"offer {offer_no}, bucket {bucket} do not fit an order_id")
+    millis = int(time.time() * 1000) if now_ms is None else now_ms
+    high = (millis & 0xFFFF_FFFF_FFFF) << 16 | 0x8000 | offer_no >> 12
+    low = 0b10 << 62 | (offer_no & 0xFFF) << 50 | bucket << 42 | secrets.randbits(42)
+    digits = f"{high:016x}{low:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def offer_of(order_id: str) -> tuple[int, int]:
+    """(offer_no, bucket) of an id. Raises ValueError for anything `new_order_id` cannot have made."""
+    digits = _digits(order_id)
+    low = int(digits[16:], 16)
+    return int(digits[13:16], 16) << 12 | low >> 50 & 0xFFF, low >> 42 & 0xFF
+
+
+def millis_of(order_id: str) -> int:
+    """Unix milliseconds at which the id was made. Raises ValueError as `offer_of` does."""
+    return int(_digits(order_id)[:12], 16)
+
+
+def bucket_for(user_id: str, buckets: int) -> int:
+    """The user's bucket, the same for the life of a sale: a retry meets its own idempotency key."""
+    return crc32(user_id.encode()) % buckets
+
+
+def _digits(order_id: str) -> str:
+    if not _FORM.fullmatch(order_id):
+        raise ValueError(f"not an order_id: {order_id[:64]!r}")
+    return order_id.replace("-", "")

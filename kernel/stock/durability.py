@@ -1,0 +1,37 @@
+"""What a Redis must be before stock is entrusted to it."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+# Without these an acknowledged reservation can be lost (restart, eviction), and its unit sold twice.
+REQUIRED = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+
+
+class UnsafeRedisError(Exception):
+    """The server could lose reservations; the message names every setting that is wrong."""
+
+
+async def check_durability(redis: Redis, unsafe: bool = False) -> list[str]:
+    """Raises UnsafeRedisError; with `unsafe`, answers what is wrong instead, so that it can be logged."""
+    wrong = await _wrong_settings(redis)
+    if wrong and not unsafe:
+        raise UnsafeRedisError("; ".join(wrong))
+    return wrong
+
+
+async def _wrong_settings(redis: Redis) -> list[str]:
+    role = (await redis.info("replication")).get("role")
+    wrong = [] if role == "master" else [f"role is {role}, must be master: a replica refuses writes and may be stale"]
+    try:
+        settings: Any = await redis.config_get(*REQUIRED)
+        found = {_text(name): _text(value) for name, value in settings.items()}
+    except ResponseError as error:
+        return [*wrong, f"its settings cannot be read: {error}"]
+    differing = [name for name, want in REQUIRED.items() if found.get(name) != want]
+    return wrong + [f"{name} is {found.get(name)}, must be {REQUIRED[name]}" for name in differing]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,269 @@
+"""The stock as services see it. One behavioural suite holds the Redis adapter and the tests' fake to it.
+
+Every write takes the epoch its caller believes in; where Redis has another, or none, nothing is written and the
+answer is STALE_EPOCH. Every method raises DependencyUnavailable("redis") when Redis did not answer or a script
+failed: the outcome is then unknown, and the same call may be repeated.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from kernel.offers import Offer
+from meshkit.errors import DependencyUnavailable
+
+# `|` parts the fields of a stored reservation, so no id may hold one.
+_IDENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class ReserveKind(StrEnum):
+    RESERVED = "RESERVED"
+    REPLAY = "REPLAY"
+    REUSED = "REUSED"
+    STALE_EPOCH = "STALE_EPOCH"
+    NOT_OPEN = "NOT_OPEN"
+    PRICE_CHANGED = "PRICE_CHANGED"
+    LIMIT = "LIMIT"
+    SOLD_OUT = "SOLD_OUT"
+    DUPLICATE_ID = "DUPLICATE_ID"
+
+
+class ReservationState(StrEnum):
+    RESERVED = "R"
+    SOLD = "S"
+    RELEASED = "X"
+
+
+class Mark(StrEnum):
+    """What the buyer was told. NONE: nothing yet, or QUEUED. CANCELLING: never say QUEUED again."""
+
+    NONE = ""
+    PENDING = "PENDING"
+    CANCELLING = "CANCELLING"
+
+
+class OfferState(StrEnum):
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+class MoveKind(StrEnum):
+    """All four mean done. SKIPPED: the reservation was not in the state the move starts from."""
+
+    MOVED = "MOVED"
+    SKIPPED = "SKIPPED"
+    ABSENT = "ABSENT"
+    STALE_EPOCH = "STALE_EPOCH"
+
+
+class SetInitialKind(StrEnum):
+    DONE = "DONE"
+    BELOW_COMMITTED = "BELOW_COMMITTED"
+    STALE_EPOCH = "STALE_EPOCH"
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveRequest:
+    """One order to reserve. `event` is the outbox entry's bytes. Raises ValueError on ids that could not be stored."""
+
+    order_id: str
+    user_id: str
+    request_id: str
+    request_hash: str
+    quantity: int
+    price_version: int
+    event: bytes
+    deadline_after_ms: int
+
+    def __post_init__(self) -> None:
+        for ident in (self.order_id, self.user_id, self.request_id, self.request_hash):
+            if not _IDENT.fullmatch(ident):
+                raise ValueError(f"not an id: {ident[:80]!r}")
+        if self.quantity < 1 or self.deadline_after_ms < 1:
+            raise ValueError(f"quantity {self.quantity}, deadline_after_ms {self.deadline_after_ms}: at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveResult:
+    """What became of one request; the fields beside `kind` are set where they apply.
+
+    RESERVED       order_id, entry_id, deadline_ms
+    REPLAY         order_id of the first request, its state, mark, entry_id, entry_present, deadline_ms; if PENDING,
+                   this counts as asking about it. state None: the reservation was trimmed since
+    PRICE_CHANGED  price_version now valid
+    SOLD_OUT       available: what is left, less than was asked for
+    DUPLICATE_ID   the order_id exists already: make a new one and repeat
+    """
+
+    kind: ReserveKind
+    order_id: str = ""
+    entry_id: str = ""
+    deadline_ms: int = 0
+    state: ReservationState | None = None
+    mark: Mark = Mark.NONE
+    entry_present: bool = False
+    price_version: int = 0
+    available: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveBatch:
+    """Requests of one (offer, bucket), in order of arrival; each sees its predecessors."""
+
+    offer_no: int
+    bucket: int
+    epoch: int
+    requests: Sequence[ReserveRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """One reservation with its outbox entry's fate. Times are Unix ms of Redis; deadline_ms 0: no longer due."""
+
+    order_id: str
+    state: ReservationState
+    quantity: int
+    user_id: str
+    price_version: int
+    created_ms: int
+    mark: Mark
+    asked_ms: int
+    entry_id: str
+    entry_present: bool
+    deadline_ms: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkResult:
+    """`found` False: no such reservation, or another epoch. `entry_present` False: somebody's ack was seen, so the
+    order is in the queue and was not marked."""
+
+    found: bool
+    mark: Mark = Mark.NONE
+    entry_present: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """One event not known to be in Kafka. age_ms is by Redis' clock; state None: its reservation is gone."""
+
+    entry_id: str
+    order_id: str
+    event: bytes
+    age_ms: int
+    state: ReservationState | None
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """initial = available + reserved + sold. Times are Unix ms; closes_ms 0: until closed."""
+
+    initial: int
+    available: int
+    reserved: int
+    sold: int
+    trimmed: int
+    price_minor: int
+    price_version: int
+    unit_limit: int
+    epoch: int
+    state: OfferState
+    opens_ms: int
+    closes_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Counters and the sums behind them, read at one instant; for the audit.
+
+    held, sold, released: units over the reservations in R, S, X. holdings: units over all users' limits.
+    negative: names of counters and users' holdings below zero.
+    """
+
+    counters: Counters
+    held: int
+    sold: int
+    released: int
+    holdings: int
+    reservations: int
+    outbox_length: int
+    due_length: int
+    negative: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetInitialResult:
+    """`committed`: reserved + sold, below which the units cannot be lowered."""
+
+    kind: SetInitialKind
+    committed: int = 0
+
+
+class StockPort(Protocol):
+    async def open_offer(self, offer: Offer, initial: int, opens_ms: int, closes_ms: int) -> bool:
+        """Spreads `initial` over the offer's buckets and opens it; closes_ms 0: until closed. An offer that is there
+        already in the same epoch is left as it is. False: another epoch is there. Only for offers that never sold:
+        after a loss the rebuild, not this, restores them."""
+
+    async def set_state(self, offer_no: int, bucket: int, epoch: int, state: OfferState) -> bool:
+        """False: stale epoch."""
+
+    async def set_initial(self, offer_no: int, bucket: int, epoch: int, initial: int) -> SetInitialResult:
+        """Sets the units on sale; what is available moves by the difference."""
+
+    async def counters(self, offer_no: int, bucket: int) -> Counters | None: ...
+
+    async def snapshot(self, offer_no: int, bucket: int) -> Snapshot | None:
+        """Reads every reservation of the bucket in one script: for the audit, never in a request."""
+
+    async def reserve(
+        self, offer_no: int, bucket: int, epoch: int, requests: Sequence[ReserveRequest]
+    ) -> list[ReserveResult]:
+        """Results in the order of the requests."""
+
+    async def reserve_many(self, batches: Sequence[ReserveBatch]) -> list[list[ReserveResult] | DependencyUnavailable]:
+        """All batches in one round trip; a batch whose outcome is unknown carries its error alone."""
+
+    async def mark_pending(self, epoch: int, order_id: str) -> MarkResult:
+        """Before answering PENDING. Marks only a reservation in R whose outbox entry is still there."""
+
+    async def touch(self, epoch: int, order_id: str) -> bool:
+        """The buyer asked: the consent runs anew. True where the order is PENDING."""
+
+    async def clear_pending(self, epoch: int, order_id: str) -> bool:
+        """After an ack seen by this caller: drops mark and outbox entry at once, so that no later mark can lead to a
+        cancel. True: QUEUED may be said. False (CANCELLING, unknown order, stale epoch): it may not."""
+
+    async def start_cancel(self, epoch: int, order_id: str, consent_ms: int) -> bool:
+        """PENDING -> CANCELLING when asked about by nobody for consent_ms. True: publish the cancel (also when it was
+        CANCELLING before: its publisher may have died)."""
+
+    async def outbox_delete(self, offer_no: int, bucket: int, epoch: int, entry_ids: Sequence[str]) -> int:
+        """Number deleted; 0 on a stale epoch."""
+
+    async def outbox_entries(self, offer_no: int, bucket: int, older_than_ms: int, count: int) -> list[OutboxEntry]:
+        """Oldest first, at most `count`."""
+
+    async def outbox_entry(self, order_id: str) -> OutboxEntry | None: ...
+
+    async def reservation(self, order_id: str) -> Reservation | None: ...
+
+    async def confirm(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
+        """R -> S. Results in the order of the ids; any (offer, bucket) mixed."""
+
+    async def release(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
+        """R -> X: the units can be bought again, and the user's limit is free of them."""
+
+    async def give_back(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
+        """S -> X, after a refund."""
+
+    async def overdue(self, offer_no: int, bucket: int, now_ms: int, count: int, offset: int = 0) -> list[str]:
+        """order_ids past their deadline, earliest first; they nominate, the database decides. `offset` looks past
+        those that have no row yet and so stay."""
+
+    async def lease(self, name: str, holder: str, ttl_ms: int) -> bool:
+        """Takes or renews the lease. False: another holds it."""

@@ -1,0 +1,59 @@
+-- Put in front of every script. Scripts do not roll back: each one reads and checks everything first and writes last,
+-- so that whatever fails in it (a wrong type, a broken number) has written nothing.
+
+local function require_type(key, wanted)
+  local found = redis.call('TYPE', key).ok
+  if found ~= wanted and found ~= 'none' then
+    error(key .. ' holds a ' .. found .. ', not a ' .. wanted)
+  end
+end
+
+local function integer(text, name)
+  local number = tonumber(text)
+  if not number or number ~= math.floor(number) then
+    error(name .. ' is not an integer: ' .. tostring(text))
+  end
+  return number
+end
+
+-- %d, since tostring would give 1e+15 from 15 digits on.
+local function digits(number)
+  return string.format('%d', number)
+end
+
+-- An empty Redis has no epoch, and so fails closed.
+local function is_current(stk, epoch)
+  return redis.call('HGET', stk, 'epoch') == epoch
+end
+
+-- Redis' own clock in Unix ms, one for all callers; only tests give another.
+local function clock(given)
+  if given ~= '' then
+    return integer(given, 'now')
+  end
+  local time = redis.call('TIME')
+  return integer(time[1], 'TIME') * 1000 + math.floor(integer(time[2], 'TIME') / 1000)
+end
+
+-- state|qty|user|price_version|created_ms|mark|asked_ms|entry_id
+local function decode_reservation(order_id, text)
+  local state, qty, user, version, created, mark, asked, entry =
+    string.match(text, '^([RSX])|(%d+)|([^|]+)|(%d+)|(%d+)|(%u*)|(%d+)|(%d+%-%d+)$')
+  if not state then
+    error('reservation of ' .. order_id .. ' is broken: ' .. text)
+  end
+  return {
+    state = state, qty = integer(qty, 'qty'), user = user, version = version,
+    created = integer(created, 'created_ms'), mark = mark, asked = integer(asked, 'asked_ms'), entry = entry,
+  }
+end
+
+local function encode_reservation(r)
+  return table.concat({
+    r.state, digits(r.qty), r.user, r.version, digits(r.created), r.mark, digits(r.asked), r.entry,
+  }, '|')
+end
+
+local function entry_of(out, entry_id)
+  return redis.call('XRANGE', out, entry_id, entry_id, 'COUNT', 1)[1]
+end

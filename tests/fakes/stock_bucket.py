@@ -1,0 +1,109 @@
+"""What Redis keeps under one tag, in memory: the decisions of reserve.lua over again, for tests/fakes/stock.py."""
+
+from dataclasses import dataclass, field, replace
+
+from kernel.stock.port import (
+    Counters,
+    Mark,
+    OfferState,
+    OutboxEntry,
+    Reservation,
+    ReservationState,
+    ReserveKind,
+    ReserveRequest,
+    ReserveResult,
+)
+
+R, S, X = ReservationState.RESERVED, ReservationState.SOLD, ReservationState.RELEASED
+
+
+@dataclass
+class Bucket:
+    counters: Counters
+    reservations: dict[str, Reservation] = field(default_factory=dict)
+    holdings: dict[str, int] = field(default_factory=dict)
+    answers: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    outbox: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    entries: int = 0
+
+    def move(self, source: ReservationState, target: ReservationState, quantity: int) -> None:
+        names = {R: "reserved", S: "sold", X: "available"}
+        left, right = getattr(self.counters, names[source]), getattr(self.counters, names[target])
+        changes = {names[source]: left - quantity, names[target]: right + quantity}
+        self.counters = replace(self.counters, **changes)
+
+    def reserve(self, epoch: int, now_ms: int, request: ReserveRequest) -> ReserveResult:
+        current = self.counters.epoch == epoch
+        answer = self.answers.get((request.user_id, request.request_id))
+        if answer:
+            order_id, first_hash = answer
+            if first_hash != request.request_hash:
+                return ReserveResult(ReserveKind.REUSED)
+            return self._replay(order_id, request, now_ms if current else None)
+        refusal = self._refusal(now_ms, request) if current else ReserveResult(ReserveKind.STALE_EPOCH)
+        return refusal or self._accept(now_ms, request)
+
+    def _replay(self, order_id: str, request: ReserveRequest, asked_ms: int | None) -> ReserveResult:
+        reservation = self.reservations[order_id]
+        if asked_ms is not None and reservation.state is R and reservation.mark is Mark.PENDING:
+            self.reservations[order_id] = replace(reservation, asked_ms=asked_ms)
+        return ReserveResult(
+            ReserveKind.REPLAY,
+            order_id=order_id,
+            entry_id=reservation.entry_id,
+            deadline_ms=reservation.deadline_ms or reservation.created_ms + request.deadline_after_ms,
+            state=reservation.state,
+            mark=reservation.mark,
+            entry_present=reservation.entry_id in self.outbox,
+        )
+
+    def _refusal(self, now_ms: int, request: ReserveRequest) -> ReserveResult | None:
+        counters = self.counters
+        closed = counters.closes_ms and now_ms >= counters.closes_ms
+        if counters.state is not OfferState.OPEN or now_ms < counters.opens_ms or closed:
+            return ReserveResult(ReserveKind.NOT_OPEN)
+        if request.price_version != counters.price_version:
+            return ReserveResult(ReserveKind.PRICE_CHANGED, price_version=counters.price_version)
+        if self.holdings.get(request.user_id, 0) + request.quantity > counters.unit_limit:
+            return ReserveResult(ReserveKind.LIMIT)
+        if request.quantity > counters.available:
+            return ReserveResult(ReserveKind.SOLD_OUT, available=counters.available)
+        if request.order_id in self.reservations:
+            return ReserveResult(ReserveKind.DUPLICATE_ID)
+        return None
+
+    def _accept(self, now_ms: int, request: ReserveRequest) -> ReserveResult:
+        self.entries += 1
+        entry_id, deadline_ms = f"{now_ms}-{self.entries}", now_ms + request.deadline_after_ms
+        self.reservations[request.order_id] = Reservation(
+            order_id=request.order_id,
+            state=R,
+            quantity=request.quantity,
+            user_id=request.user_id,
+            price_version=request.price_version,
+            created_ms=now_ms,
+            mark=Mark.NONE,
+            asked_ms=now_ms,
+            entry_id=entry_id,
+            entry_present=True,
+            deadline_ms=deadline_ms,
+            epoch=self.counters.epoch,
+        )
+        self.move(X, R, request.quantity)
+        self.holdings[request.user_id] = self.holdings.get(request.user_id, 0) + request.quantity
+        self.answers[request.user_id, request.request_id] = (request.order_id, request.request_hash)
+        self.outbox[entry_id] = (request.order_id, request.event)
+        return ReserveResult(
+            ReserveKind.RESERVED,
+            order_id=request.order_id,
+            entry_id=entry_id,
+            deadline_ms=deadline_ms,
+            state=R,
+            entry_present=True,
+        )
+
+    def entry(self, entry_id: str, now_ms: int) -> OutboxEntry:
+        order_id, event = self.outbox[entry_id]
+        reservation = self.reservations[order_id]
+        age_ms = now_ms - int(entry_id.partition("-")[0])
+        return OutboxEntry(entry_id, order_id, event, age_ms, reservation.state, reservation.mark)

@@ -1,0 +1,226 @@
+"""Promises of StockPort: what becomes of a reservation, its answer and its outbox entry."""
+
+from kernel.offers import Offer
+from kernel.order_ids import new_order_id
+from kernel.stock.port import (
+    Mark,
+    MoveKind,
+    OfferState,
+    ReservationState,
+    ReserveKind,
+    ReserveRequest,
+    SetInitialKind,
+)
+from tests.integration.kernel.stock_requests import (
+    CONSENT_MS,
+    DEADLINE_MS,
+    EPOCH,
+    ClockedStock,
+    kinds,
+    opened,
+    request,
+    tally,
+)
+
+
+class MoveSuite:
+    """Confirm, release, give back; settings of an offer."""
+
+    async def test_each_move_acts_on_its_own_state_alone_and_once(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        order = request(quantity=2)
+        await stock.reserve(7, 0, EPOCH, [order])
+        ids = [order.order_id, order.order_id]
+        moved, skipped = MoveKind.MOVED, MoveKind.SKIPPED
+        assert await stock.give_back(EPOCH, ids) == [skipped, skipped]
+        assert await stock.confirm(EPOCH, ids) == [moved, skipped]
+        assert await tally(stock) == (3, 0, 2)
+        assert await stock.release(EPOCH, ids) == [skipped, skipped]
+        assert await stock.give_back(EPOCH, ids) == [moved, skipped]
+        assert await tally(stock) == (5, 0, 0)
+        assert await stock.confirm(EPOCH, ids) == [skipped, skipped]
+
+    async def test_a_released_unit_and_limit_are_free_again(self, stock: ClockedStock) -> None:
+        await opened(stock, 1, limit=1)
+        order = request("ann")
+        assert await kinds(stock, order) == [ReserveKind.RESERVED]
+        assert await stock.release(EPOCH, [order.order_id]) == [MoveKind.MOVED]
+        assert await tally(stock) == (1, 0, 0)
+        assert await kinds(stock, request("ann")) == [ReserveKind.RESERVED]
+
+    async def test_moves_of_unknown_orders_and_epochs_are_done(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        order = request()
+        await stock.reserve(7, 0, EPOCH, [order])
+        unknown = [new_order_id(7, 0), new_order_id(9, 0)]
+        assert await stock.release(EPOCH, unknown[:1]) == [MoveKind.ABSENT]
+        assert await stock.release(EPOCH, unknown[1:]) == [MoveKind.STALE_EPOCH]
+        for move in (stock.confirm, stock.release, stock.give_back):
+            assert await move(EPOCH + 1, [order.order_id]) == [MoveKind.STALE_EPOCH]
+            assert await move(EPOCH, []) == []
+        assert await tally(stock) == (4, 1, 0)
+
+    async def test_deadlines_nominate_until_the_order_ends(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        early, late, paid = request("a"), request("b"), request("c")
+        await stock.reserve(7, 0, EPOCH, [early, paid])
+        stock.now_ms += 10
+        await stock.reserve(7, 0, EPOCH, [late])
+        await stock.confirm(EPOCH, [paid.order_id])
+        due = stock.now_ms + DEADLINE_MS
+        assert await stock.overdue(7, 0, due - 11, 10) == []
+        assert await stock.overdue(7, 0, due - 10, 10) == [early.order_id]
+        assert await stock.overdue(7, 0, due, 10) == [early.order_id, late.order_id]
+        assert await stock.overdue(7, 0, due, 1) == [early.order_id]
+        assert await stock.overdue(7, 0, due, 10, offset=1) == [late.order_id]
+
+    async def test_opening_twice_changes_nothing(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        await stock.reserve(7, 0, EPOCH, [request()])
+        await opened(stock, 5)
+        assert await tally(stock) == (4, 1, 0)
+        newer = Offer(7, "sale-1", "sku-1", 1999, "EUR", 1, 250, EPOCH + 1, 1, 2)
+        assert not await stock.open_offer(newer, 5, 0, 0)
+        assert await tally(stock) == (4, 1, 0)
+
+    async def test_units_are_spread_over_the_buckets(self, stock: ClockedStock) -> None:
+        assert await stock.open_offer(Offer(7, "s", "k", 1, "EUR", 1, 1, EPOCH, 3, 2), 8, 0, 0)
+        found = [await stock.counters(7, bucket) for bucket in range(4)]
+        assert [c.available if c else None for c in found] == [3, 3, 2, None]
+
+    async def test_units_are_raised_and_lowered_but_never_below_what_is_taken(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        order = request(quantity=2)
+        await stock.reserve(7, 0, EPOCH, [order, request("bob")])
+        await stock.confirm(EPOCH, [order.order_id])
+        assert (await stock.set_initial(7, 0, EPOCH, 9)).kind is SetInitialKind.DONE
+        assert await tally(stock) == (6, 1, 2)
+        refused = await stock.set_initial(7, 0, EPOCH, 2)
+        assert (refused.kind, refused.committed) == (SetInitialKind.BELOW_COMMITTED, 3)
+        assert (await stock.set_initial(7, 0, EPOCH, 3)).kind is SetInitialKind.DONE
+        assert await tally(stock) == (0, 1, 2)
+        assert (await stock.set_initial(7, 0, EPOCH + 1, 9)).kind is SetInitialKind.STALE_EPOCH
+        assert not await stock.set_state(7, 0, EPOCH + 1, OfferState.CLOSED)
+
+    async def test_a_closed_offer_still_settles(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        paid, failed = request("a"), request("b")
+        await stock.reserve(7, 0, EPOCH, [paid, failed])
+        assert await stock.set_state(7, 0, EPOCH, OfferState.CLOSED)
+        assert await stock.confirm(EPOCH, [paid.order_id]) == [MoveKind.MOVED]
+        assert await stock.release(EPOCH, [failed.order_id]) == [MoveKind.MOVED]
+        assert await tally(stock) == (4, 0, 1)
+        counters = await stock.counters(7, 0)
+        assert counters is not None
+        assert counters.state is OfferState.CLOSED
+
+    async def test_a_lease_has_one_holder(self, stock: ClockedStock) -> None:
+        assert await stock.lease("relay:7:0", "one", 60_000)
+        assert not await stock.lease("relay:7:0", "two", 60_000)
+        assert await stock.lease("relay:7:0", "one", 60_000)
+        assert await stock.lease("relay:8:0", "two", 60_000)
+
+
+class AnswerSuite:
+    """Marks, consent and the outbox."""
+
+    async def _pending(self, stock: ClockedStock) -> ReserveRequest:
+        await opened(stock, 5)
+        order = request()
+        await stock.reserve(7, 0, EPOCH, [order])
+        marked = await stock.mark_pending(EPOCH, order.order_id)
+        assert (marked.found, marked.mark, marked.entry_present) == (True, Mark.PENDING, True)
+        return order
+
+    async def test_only_a_pending_order_is_cancelled_and_only_unasked(self, stock: ClockedStock) -> None:
+        order = await self._pending(stock)
+        stock.now_ms += CONSENT_MS - 1
+        assert not await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
+        assert await stock.touch(EPOCH, order.order_id)
+        stock.now_ms += CONSENT_MS - 1
+        assert not await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
+        stock.now_ms += 1
+        assert await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
+        assert not await stock.clear_pending(EPOCH, order.order_id)
+        assert not await stock.touch(EPOCH, order.order_id)
+        assert (await stock.mark_pending(EPOCH, order.order_id)).mark is Mark.CANCELLING
+        assert await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
+        assert await tally(stock) == (4, 1, 0)
+
+    async def test_a_retry_is_an_asking(self, stock: ClockedStock) -> None:
+        order = await self._pending(stock)
+        stock.now_ms += CONSENT_MS
+        [replay] = await stock.reserve(7, 0, EPOCH, [order])
+        assert (replay.kind, replay.mark) == (ReserveKind.REPLAY, Mark.PENDING)
+        assert not await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
+
+    async def test_an_unmarked_order_counts_as_answered(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        order = request()
+        await stock.reserve(7, 0, EPOCH, [order])
+        stock.now_ms += 10 * CONSENT_MS
+        assert not await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
+
+    async def test_a_cleared_order_cannot_be_marked_or_cancelled_again(self, stock: ClockedStock) -> None:
+        order = await self._pending(stock)
+        assert await stock.clear_pending(EPOCH, order.order_id)
+        assert await stock.clear_pending(EPOCH, order.order_id)
+        late = await stock.mark_pending(EPOCH, order.order_id)
+        assert (late.found, late.mark, late.entry_present) == (True, Mark.NONE, False)
+        stock.now_ms += 10 * CONSENT_MS
+        assert not await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
+        assert await stock.outbox_entry(order.order_id) is None
+
+    async def test_an_order_whose_entry_is_gone_is_not_cancelled(self, stock: ClockedStock) -> None:
+        order = await self._pending(stock)
+        [result] = await stock.reserve(7, 0, EPOCH, [order])
+        assert await stock.outbox_delete(7, 0, EPOCH, [result.entry_id]) == 1
+        stock.now_ms += CONSENT_MS
+        assert not await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
+        found = await stock.reservation(order.order_id)
+        assert found is not None
+        assert (found.mark, found.entry_present) == (Mark.PENDING, False)
+
+    async def test_an_ended_order_is_not_cancelled(self, stock: ClockedStock) -> None:
+        order = await self._pending(stock)
+        await stock.confirm(EPOCH, [order.order_id])
+        stock.now_ms += CONSENT_MS
+        assert not await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
+
+    async def test_marks_of_another_epoch_or_an_unknown_order(self, stock: ClockedStock) -> None:
+        order = await self._pending(stock)
+        stock.now_ms += CONSENT_MS
+        for epoch, order_id in ((EPOCH + 1, order.order_id), (EPOCH, new_order_id(7, 0)), (EPOCH, new_order_id(9, 0))):
+            assert not (await stock.mark_pending(epoch, order_id)).found
+            assert not await stock.touch(epoch, order_id)
+            assert not await stock.clear_pending(epoch, order_id)
+            assert not await stock.start_cancel(epoch, order_id, CONSENT_MS)
+        assert await stock.reservation(new_order_id(7, 0)) is None
+
+    async def test_the_outbox_is_read_oldest_first_and_by_age(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        orders = [request(f"user-{i}") for i in range(3)]
+        results = await stock.reserve(7, 0, EPOCH, orders)
+        # Entries are stamped by Redis itself, whose clock runs on while the test's stands.
+        stock.now_ms += 60_000
+        assert await stock.outbox_entries(7, 0, 3_600_000, 10) == []
+        entries = await stock.outbox_entries(7, 0, 0, 2)
+        assert [(e.order_id, e.event) for e in entries] == [(o.order_id, o.event) for o in orders[:2]]
+        assert [e.entry_id for e in entries] == [r.entry_id for r in results[:2]]
+        assert {(e.state, e.mark) for e in entries} == {(ReservationState.RESERVED, Mark.NONE)}
+        stock.now_ms += 7_200_000
+        old = await stock.outbox_entries(7, 0, 3_600_000, 10)
+        assert len(old) == 3
+        assert min(e.age_ms for e in old) >= 3_600_000
+        assert await stock.outbox_entries(9, 0, 0, 10) == []
+
+    async def test_deleting_entries_is_repeatable_and_minds_the_epoch(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        orders = [request(f"user-{i}") for i in range(3)]
+        ids = [r.entry_id for r in await stock.reserve(7, 0, EPOCH, orders)]
+        assert await stock.outbox_delete(7, 0, EPOCH + 1, ids) == 0
+        assert await stock.outbox_delete(7, 0, EPOCH, ids[:2]) == 2
+        assert await stock.outbox_delete(7, 0, EPOCH, ids) == 1
+        assert await stock.outbox_delete(7, 0, EPOCH, []) == 0
+        [replay] = await stock.reserve(7, 0, EPOCH, orders[:1])
+        assert (replay.kind, replay.entry_present) == (ReserveKind.REPLAY, False)
