@@ -1,0 +1,101 @@
+"""The breakers of the egress, tripped by faults injected on the inbound hops."""
+
+import time
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from tests.integration.envoy.mesh import QUOTE_PROMOTION, Mesh, raw, timed, upstream
+from tests.polling import eventually
+
+DEBIT = "/peakmesh.provider.v1.WalletService/Debit"
+PROVIDER_METHODS = {
+    "wallet": DEBIT,
+    "shipping": "/peakmesh.provider.v1.ShippingService/QuoteShipping",
+    "invoice": "/peakmesh.provider.v1.InvoiceService/IssueInvoice",
+    "loyalty": "/peakmesh.provider.v1.LoyaltyService/GrantCoins",
+}
+
+
+@pytest.fixture
+async def egress(mesh: Mesh) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to the egress, promo and providers answering behind it; faults and ejections gone again at the end."""
+    async with upstream(mesh.ports["promo"]), upstream(mesh.ports["providers"]), mesh.channel("egress") as channel:
+        yield channel
+        for target in ("promo", "wallet"):
+            mesh.runtime(**{f"chaos__{target}__{kind}": 0 for kind in ("abort_percent", "delay_percent")})
+        for cluster in ("promo", *PROVIDER_METHODS):
+            gauge = f"cluster.{cluster}.outlier_detection.ejections_active"
+            await eventually(lambda gauge=gauge: mesh.counter(gauge) == 0, within=10)  # type: ignore[misc]
+
+
+async def attempt(channel: grpc.aio.Channel, method: str, timeout: float = 2.0) -> tuple[str, str]:
+    """(status, x-breaker) of one call."""
+    try:
+        await raw(channel, method)(b"", timeout=timeout)
+    except grpc.aio.AioRpcError as error:
+        return error.code().name, str(dict(error.trailing_metadata() or ()).get("x-breaker", ""))
+    return "OK", ""
+
+
+async def test_five_time_outs_trip_promos_breaker_then_it_answers_at_once_and_recovers(
+    mesh: Mesh, egress: grpc.aio.Channel
+) -> None:
+    assert await attempt(egress, QUOTE_PROMOTION) == ("OK", "")
+    mesh.runtime(chaos__promo__delay_percent=100, chaos__promo__delay_ms=300)
+
+    for _ in range(5):
+        async with timed() as seconds:
+            assert await attempt(egress, QUOTE_PROMOTION) == ("DEADLINE_EXCEEDED", "timeout")
+        assert 0.040 < seconds[0] < 0.250
+    answers = []
+    for _ in range(20):
+        async with timed() as seconds:
+            assert await attempt(egress, QUOTE_PROMOTION) == ("UNAVAILABLE", "open")
+        answers.append(seconds[0])
+    assert sorted(answers)[10] < 0.015, "the median answer of an open breaker; measured 0.3 ms on an idle machine"
+
+    mesh.runtime(chaos__promo__delay_percent=0)
+    began = time.monotonic()
+
+    async def answers_again() -> bool:
+        return (await attempt(egress, QUOTE_PROMOTION))[0] == "OK"
+
+    await eventually(answers_again, within=5)
+    assert time.monotonic() - began < 4
+    assert "promo" in (mesh.run_dir / "logs" / "eject.log").read_text()
+
+
+async def test_the_callers_own_deadline_of_50_ms_trips_it_too(mesh: Mesh, egress: grpc.aio.Channel) -> None:
+    ejections = mesh.counter("cluster.promo.outlier_detection.ejections_enforced_total")
+    mesh.runtime(chaos__promo__delay_percent=100, chaos__promo__delay_ms=300)
+
+    async def open_at_last() -> bool:
+        return (await attempt(egress, QUOTE_PROMOTION, timeout=0.05))[1] == "open"
+
+    await eventually(open_at_last, within=5)
+    assert mesh.counter("cluster.promo.outlier_detection.ejections_enforced_total") > ejections
+
+
+@pytest.mark.parametrize("provider", PROVIDER_METHODS)
+async def test_each_provider_has_its_way_out(egress: grpc.aio.Channel, mesh: Mesh, provider: str) -> None:
+    before = mesh.counter(f"cluster.{provider}.upstream_rq_completed")
+    assert await attempt(egress, PROVIDER_METHODS[provider]) == ("OK", "")
+    assert mesh.counter(f"cluster.{provider}.upstream_rq_completed") == before + 1
+
+
+async def test_a_broken_wallet_is_cut_off_alone(mesh: Mesh, egress: grpc.aio.Channel) -> None:
+    mesh.runtime(chaos__wallet__abort_percent=100)
+    assert [await attempt(egress, DEBIT) for _ in range(5)] == [("UNAVAILABLE", "")] * 5
+
+    async def open_at_last() -> bool:
+        return (await attempt(egress, DEBIT)) == ("UNAVAILABLE", "open")
+
+    await eventually(open_at_last, within=2)
+    for provider in ("shipping", "invoice", "loyalty"):
+        assert await attempt(egress, PROVIDER_METHODS[provider]) == ("OK", "")
+
+
+async def test_the_egress_leads_to_no_other_service(egress: grpc.aio.Channel) -> None:
+    assert (await attempt(egress, "/peakmesh.ops.v1.OpsService/SetStock"))[0] == "UNIMPLEMENTED"

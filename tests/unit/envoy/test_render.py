@@ -1,0 +1,115 @@
+"""The configuration as data: what listens where, who is reached by whom, and that the README says the same."""
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from google.rpc.status_pb2 import Status
+
+import envoy
+from envoy.edge_status import REPLIES
+from envoy.render import PROVIDERS, render
+from envoy.settings import Settings
+from meshkit.errors import Overloaded, Unauthenticated
+from meshkit.ports import Ports
+from meshkit.rpc.status import from_status
+
+LISTENERS = ("gateway", "operators", "egress", "promo_inbound", "provider_inbound")
+
+
+@pytest.fixture(scope="module")
+def config() -> dict[str, Any]:
+    parsed = yaml.safe_load(render(Settings(port_base=700, run_dir=Path("somewhere"))))
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+def manager(config: dict[str, Any], listener: str) -> Any:
+    found = next(each for each in config["static_resources"]["listeners"] if each["name"] == listener)
+    return found["filter_chains"][0]["filters"][0]["typed_config"]
+
+
+def routes(config: dict[str, Any], listener: str) -> list[Any]:
+    return [route for host in manager(config, listener)["route_config"]["virtual_hosts"] for route in host["routes"]]
+
+
+def filters(config: dict[str, Any], listener: str) -> list[str]:
+    return [each["name"].removeprefix("envoy.filters.http.") for each in manager(config, listener)["http_filters"]]
+
+
+def cluster(config: dict[str, Any], name: str) -> Any:
+    return next(each for each in config["static_resources"]["clusters"] if each["name"] == name)
+
+
+def ports_of(target: Any) -> list[int]:
+    hosts = target["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    return [host["endpoint"]["address"]["socket_address"]["port_value"] for host in hosts]
+
+
+def test_every_listener_is_on_loopback_and_on_its_moved_port(config: dict[str, Any]) -> None:
+    found = {each["name"]: each["address"]["socket_address"] for each in config["static_resources"]["listeners"]}
+    assert {name: each["port_value"] for name, each in found.items()} == {name: Ports(700)[name] for name in LISTENERS}
+    assert {each["address"] for each in found.values()} == {"127.0.0.1"}
+    assert config["admin"]["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": Ports(700)["admin"]}
+
+
+def test_every_process_of_checkout_is_an_endpoint_of_its_own(config: dict[str, Any]) -> None:
+    assert ports_of(cluster(config, "checkout")) == [Ports(700)["checkout_0"], Ports(700)["checkout_1"]]
+
+
+def test_the_public_door_has_no_route_to_operators_promotions_or_providers(config: dict[str, Any]) -> None:
+    assert {route["route"]["cluster"] for route in routes(config, "gateway")} == {"checkout", "order"}
+    assert {route["route"]["cluster"] for route in routes(config, "operators")} == {"governor"}
+
+
+def test_identity_is_checked_before_anything_is_counted_or_routed(config: dict[str, Any]) -> None:
+    assert filters(config, "gateway") == ["cors", "grpc_web", "jwt_authn", "buffer", "grpc_stats", "router"]
+    assert filters(config, "operators") == ["jwt_authn", "buffer", "grpc_stats", "router"]
+
+
+def test_faults_are_injected_behind_the_breaker_and_never_on_its_listener(config: dict[str, Any]) -> None:
+    assert filters(config, "egress") == ["router"]
+    for listener in ("promo_inbound", "provider_inbound"):
+        assert filters(config, listener) == ["fault", "router"]
+    inbound = {"promo": "promo_inbound"} | dict.fromkeys(PROVIDERS, "provider_inbound")
+    for name, hop in inbound.items():
+        assert ports_of(cluster(config, name)) == [Ports(700)[hop]]
+        assert cluster(config, name)["outlier_detection"]["max_ejection_percent"] == 100
+
+
+def test_every_faults_runtime_keys_have_a_harmless_base(config: dict[str, Any]) -> None:
+    base = config["layered_runtime"]["layers"][0]["static_layer"]
+    text = yaml.safe_dump(config["static_resources"])
+    assert set(re.findall(r"chaos\.[a-z.]+_[a-z]+", text)) == {key for key in base if key.startswith("chaos.")}
+    assert all(value == 0 for key, value in base.items() if key.endswith("_percent") and key.startswith("chaos."))
+
+
+def test_no_route_uses_max_stream_duration_which_the_breaker_does_not_count(config: dict[str, Any]) -> None:
+    assert "max_stream_duration" not in yaml.safe_dump(config)
+
+
+def test_the_edge_speaks_the_services_errors() -> None:
+    for reply in REPLIES.values():
+        assert "=" not in reply.details
+    status = Status.FromString(base64.b64decode(REPLIES["unauthenticated"].details + "=="))
+    assert isinstance(from_status(status, "gateway"), Unauthenticated)
+    assert (status.code, status.message) == (16, REPLIES["unauthenticated"].message)
+    overloaded = from_status(Status.FromString(base64.b64decode(REPLIES["overloaded"].details + "==")), "gateway")
+    assert isinstance(overloaded, Overloaded)
+    assert overloaded.retry_after == 1.0
+
+
+def test_the_readme_tells_the_routes_as_they_are(config: dict[str, Any]) -> None:
+    readme = (Path(str(envoy.__path__[0])) / "README.md").read_text()
+    told = {tuple(cell.strip(" `") for cell in line.split("|")[1:6]) for line in readme.splitlines() if "| `/" in line}
+    real = set()
+    for listener in LISTENERS:
+        for route in routes(config, listener):
+            action = route["route"]
+            retry = action.get("retry_policy", {}).get("retry_on", "none").replace(",", ", ")
+            seconds = float(action["timeout"].removesuffix("s"))
+            real.add((route["match"]["prefix"], listener, action["cluster"], f"{seconds:g} s", retry))
+    assert told == real
