@@ -1,0 +1,1 @@
+"""Promotions: what a voucher takes off a price."""
