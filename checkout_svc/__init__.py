@@ -1,0 +1,1 @@
+"""The tap on "Buy": the flow that must survive."""

@@ -1,0 +1,20 @@
+"""Settings of checkout_svc."""
+
+from pydantic import Field
+
+from meshkit.settings import ProcessSettings
+
+
+class Settings(ProcessSettings):
+    checkout_index: int = Field(default=0, ge=0, le=1, description="which of the two processes: decides the ports")
+    accept_window_ms: float = Field(default=2, ge=0, description="taps collected into one script call")
+    accept_budget_ms: int = Field(default=1000, gt=0, description="from the call to its answer; past it: PENDING")
+    promotion_budget_ms: int = Field(default=50, gt=0, description="for a quote; past it: list price")
+    order_deadline_seconds: float = Field(default=600, gt=0, description="an order unpaid so long expires")
+    relay_age_ms: int = Field(default=2000, gt=0, description="the outbox entries that the relay takes for forgotten")
+    consent_ms: int = Field(default=30_000, gt=0, description="a PENDING order unasked for so long is cancelled")
+    egress_target: str = Field(default="", description="where promotions are reached; Envoy's egress when empty")
+
+    @property
+    def egress(self) -> str:
+        return self.egress_target or f"127.0.0.1:{self.ports['egress']}"
