@@ -1,0 +1,1 @@
+"""The only writer of order rows (`consume`), and the reads of orders (`serve`)."""

@@ -1,0 +1,86 @@
+"""Reads of order rows for people."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from kernel.order_states import OrderState
+from kernel.schema import orders, payment_step
+from meshkit.errors import DependencyUnavailable
+from order_worker.close_unpaid import BARRED, DEBIT
+from order_worker.patience import is_outage
+
+T = TypeVar("T")
+SECONDS = 2.0
+_STEP_FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """One order's row. `paying`: a debit was begun, and the row has not heard of its outcome."""
+
+    order_id: str
+    user_id: str
+    sale_id: str
+    sku: str
+    quantity: int
+    state: OrderState
+    reason: str
+    unit_price_minor: int
+    discount_minor: int
+    shipping_minor: int | None
+    currency: str
+    accepted_ms: int
+    updated_ms: int
+    deadline_ms: int
+    paying: bool
+
+
+_NAMES = [name for name in OrderView.__dataclass_fields__ if name != "paying"]
+_QUERY = select(*(orders.c[name] for name in _NAMES), payment_step.c.state.label("debit")).select_from(
+    orders.outerjoin(payment_step, and_(payment_step.c.order_id == orders.c.order_id, payment_step.c.step == DEBIT))
+)
+
+
+class OrderReads:
+    """Raises DependencyUnavailable("database") when it does not answer within SECONDS."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def one(self, order_id: str) -> OrderView | None:
+        found = await self._read(_QUERY.where(orders.c.order_id == order_id))
+        return found[0] if found else None
+
+    async def newest(self, user_id: str, before: str, count: int) -> list[OrderView]:
+        """The user's orders, newest first, at most `count`; `before` is an order_id, or empty to begin."""
+        query = _QUERY.where(orders.c.user_id == user_id)
+        if before:
+            query = query.where(orders.c.order_id < before)
+        return await self._read(query.order_by(orders.c.order_id.desc()).limit(count))
+
+    async def _read(self, query: Any) -> list[OrderView]:
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
+            return (await connection.execute(query)).all()
+
+        return [_view(row) for row in await self._answered(work)]
+
+    async def _answered(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        try:
+            async with asyncio.timeout(SECONDS), self._engine.connect() as connection:
+                return await work(connection)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            raise DependencyUnavailable("database") from error
+
+
+def _view(row: Any) -> OrderView:
+    values = {name: getattr(row, name) for name in _NAMES}
+    state = OrderState(row.state)
+    paying = state is OrderState.CREATED and row.debit not in (None, BARRED, _STEP_FAILED)
+    return OrderView(**values | {"state": state, "paying": paying})

@@ -1,0 +1,16 @@
+"""Settings of order_worker, beside those of every process."""
+
+from pydantic import Field
+
+from meshkit.settings import ProcessSettings
+
+
+class Settings(ProcessSettings):
+    order_worker_rate: float = Field(default=2000, ge=0, description="orders written a second; 0 is unlimited")
+    order_worker_batch: int = Field(default=500, ge=1, le=2000, description="records a transaction at most")
+    order_worker_watchdog_seconds: float = Field(default=60, gt=0, description="a backlog untouched so long ends it")
+    order_worker_expiry_seconds: float = Field(default=1, gt=0, description="between two looks for expired orders")
+    order_worker_reconcile_seconds: float = Field(default=5, gt=0, description="between two passes of the reconciler")
+    order_worker_grace_seconds: float = Field(default=10, ge=0, description="after its deadline an order is left alone")
+    order_worker_sweep_seconds: float = Field(default=5, gt=0, description="between two passes of the sweeper")
+    order_worker_overdue_seconds: float = Field(default=30, gt=0, description="CREATED without a payment step so long")

@@ -1,0 +1,81 @@
+"""The poison is found, the rest is written, and an outage is nobody's poison."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy.exc import DataError, OperationalError
+
+from order_worker.around_poison import write_around_poison
+from order_worker.patience import DataFault, is_data_error, is_outage, patiently
+
+
+async def drop(_record: int, _error: Exception) -> list[int]:
+    return []
+
+
+async def test_only_the_poison_is_buried() -> None:
+    written: list[int] = []
+    buried: list[int] = []
+
+    async def write(batch: Sequence[int]) -> list[int]:
+        if {13, 77} & set(batch):
+            raise DataFault("poison")
+        written.extend(batch)
+        return list(batch)
+
+    async def bury(record: int, _error: Exception) -> list[int]:
+        buried.append(record)
+        return [-record]
+
+    results = await write_around_poison(list(range(100)), write, bury)
+    assert buried == [13, 77]
+    assert written == [n for n in range(100) if n not in (13, 77)]
+    assert results == [-n if n in (13, 77) else n for n in range(100)]
+
+
+async def test_what_is_not_the_datas_fault_is_raised_at_once() -> None:
+    calls = []
+
+    async def write(batch: Sequence[int]) -> list[int]:
+        calls.append(len(batch))
+        raise OperationalError("insert", {}, Exception(1146, "no such table"))
+
+    with pytest.raises(OperationalError):
+        await write_around_poison([1, 2, 3], write, drop)
+    assert calls == [3]
+
+
+@pytest.mark.parametrize("number", [1213, 1205, 2006, 2013, 2003, 1040, 1053, 1021, 1290])
+def test_server_troubles_are_outages_and_never_poison(number: int) -> None:
+    error = OperationalError("insert", {}, Exception(number, "trouble"))
+    assert is_outage(error)
+    assert not is_data_error(error)
+
+
+@pytest.mark.parametrize("number", [1406, 1264, 1366, 4025, 3819])
+@pytest.mark.parametrize("kind", [DataError, OperationalError])
+def test_what_the_values_cause_is_poison_and_never_an_outage(
+    number: int, kind: type[DataError] | type[OperationalError]
+) -> None:
+    error = kind("insert", {}, Exception(number, "bad value"))
+    assert is_data_error(error)
+    assert not is_outage(error)
+
+
+async def test_an_outage_is_waited_out_with_growing_waits() -> None:
+    waits: list[float] = []
+    answers = [TimeoutError(), ConnectionRefusedError(), OSError(), "done"]
+
+    async def work() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return str(answer)
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.sleep(0)
+
+    assert await patiently("database", work, wait) == "done"
+    assert waits == [0.1, 0.2, 0.4]
