@@ -1,0 +1,130 @@
+"""The providers' gRPC services, through Envoy's egress."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from meshkit.errors import KeyNotFound, PeakmeshError
+from meshkit.money import from_minor, to_minor
+from meshkit.rpc.client import Metadata, call
+from payment_worker import metrics
+from payment_worker.order import Order
+from payment_worker.ports import Debited
+from payment_worker.step_rows import BOOKING, COINS, DEBIT, INVOICE, QUOTE, REFUND, key_of
+from peakmesh.provider.v1 import invoice_service_pb2 as invoice
+from peakmesh.provider.v1 import invoice_service_pb2_grpc as invoice_rpc
+from peakmesh.provider.v1 import loyalty_service_pb2 as loyalty
+from peakmesh.provider.v1 import loyalty_service_pb2_grpc as loyalty_rpc
+from peakmesh.provider.v1 import shipping_service_pb2 as shipping
+from peakmesh.provider.v1 import shipping_service_pb2_grpc as shipping_rpc
+from peakmesh.provider.v1 import wallet_service_pb2 as wallet
+from peakmesh.provider.v1 import wallet_service_pb2_grpc as wallet_rpc
+
+
+class GrpcProviders:
+    """Implements ports.Providers. `deadline` is in seconds, a call."""
+
+    def __init__(self, channel: grpc.aio.Channel, deadline: float) -> None:
+        self._deadline = deadline
+        self._wallet = wallet_rpc.WalletServiceStub(channel)
+        self._shipping = shipping_rpc.ShippingServiceStub(channel)
+        self._invoice = invoice_rpc.InvoiceServiceStub(channel)
+        self._loyalty = loyalty_rpc.LoyaltyServiceStub(channel)
+
+    async def quote(self, order: Order) -> int:
+        request = shipping.QuoteShippingRequest(
+            idempotency_key=key_of(order.order_id, QUOTE),
+            weight_grams=order.weight_grams,
+            address=order.address,
+            currency_code=order.currency,
+        )
+        answer = await self._call("shipping", self._shipping.QuoteShipping, request, order.trace)
+        return _minor(answer.price, order.currency)
+
+    async def debit(self, order: Order, amount_minor: int) -> Debited:
+        request = wallet.DebitRequest(
+            idempotency_key=key_of(order.order_id, DEBIT),
+            user_id=order.user_id,
+            amount=from_minor(amount_minor, order.currency),
+        )
+        return _debited((await self._call("wallet", self._wallet.Debit, request, order.trace)).debit)
+
+    async def find_debit(self, order: Order) -> Debited | None:
+        request = wallet.GetDebitRequest(idempotency_key=key_of(order.order_id, DEBIT))
+        try:
+            return _debited((await self._call("wallet", self._wallet.GetDebit, request, order.trace)).debit)
+        except KeyNotFound:
+            return None
+
+    async def void(self, order: Order) -> None:
+        request = wallet.VoidRequest(idempotency_key=key_of(order.order_id, DEBIT))
+        await self._call("wallet", self._wallet.Void, request, order.trace)
+
+    async def refund(self, order_id: str) -> str:
+        request = wallet.RefundRequest(idempotency_key=key_of(order_id, REFUND), debit_key=key_of(order_id, DEBIT))
+        answer = await self._call("wallet", self._wallet.Refund, request)
+        return str(answer.transfer_id)
+
+    async def complete(self, order: Order, step: str, amount_minor: int) -> str:
+        return await _COMPLETE[step](self, order, amount_minor)
+
+    async def _book(self, order: Order, _: int) -> str:
+        request = shipping.BookShippingRequest(
+            idempotency_key=key_of(order.order_id, BOOKING), quote_key=key_of(order.order_id, QUOTE)
+        )
+        answer = await self._call("shipping", self._shipping.BookShipping, request, order.trace)
+        return str(answer.booking.tracking_number)
+
+    async def _issue(self, order: Order, amount_minor: int) -> str:
+        request = invoice.IssueInvoiceRequest(
+            idempotency_key=key_of(order.order_id, INVOICE),
+            user_id=order.user_id,
+            amount=from_minor(amount_minor, order.currency),
+        )
+        answer = await self._call("invoice", self._invoice.IssueInvoice, request, order.trace)
+        return str(answer.invoice.invoice_number)
+
+    async def _grant(self, order: Order, amount_minor: int) -> str:
+        request = loyalty.GrantCoinsRequest(
+            idempotency_key=key_of(order.order_id, COINS),
+            user_id=order.user_id,
+            amount=from_minor(amount_minor, order.currency),
+        )
+        answer = await self._call("loyalty", self._loyalty.GrantCoins, request, order.trace)
+        return str(answer.grant.coins)
+
+    async def _call(self, provider: str, method: Callable[..., Any], request: Any, trace: str = "") -> Any:
+        metadata: Metadata = (("traceparent", trace),) if trace else ()
+        began, outcome = time.perf_counter(), "ok"
+        try:
+            return await call(method, request, timeout=self._deadline, dependency=provider, metadata=metadata)
+        except PeakmeshError as error:
+            outcome = error.reason
+            raise
+        finally:
+            metrics.CALL_SECONDS.labels(provider, outcome).observe(time.perf_counter() - began)
+
+
+_COMPLETE = {BOOKING: GrpcProviders._book, INVOICE: GrpcProviders._issue, COINS: GrpcProviders._grant}
+
+# Which bulkhead and retry budget a step after the pivot draws on.
+PROVIDER_OF = {QUOTE: "shipping", DEBIT: "wallet", BOOKING: "shipping", INVOICE: "invoice", COINS: "loyalty"}
+
+
+def _minor(money: Any, currency: str) -> int:
+    try:
+        minor = to_minor(money)
+    except ValueError as error:
+        raise PeakmeshError(f"shipping quoted an amount that is no money: {error}") from None
+    if money.currency_code != currency or minor < 0:
+        raise PeakmeshError(f"shipping quoted {money.currency_code} {minor}, asked in {currency}")
+    return minor
+
+
+def _debited(debit: wallet.Debit) -> Debited:
+    state = wallet.DebitState.Name(debit.state).removeprefix("DEBIT_STATE_")
+    if state not in ("DONE", "DECLINED", "VOIDED"):
+        raise PeakmeshError(f"wallet answered a debit in state {state}")
+    return Debited(state, debit.transfer_id, debit.reason)
