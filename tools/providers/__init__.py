@@ -1,0 +1,1 @@
+"""A sandbox of the external APIs: wallet, carrier, invoices, loyalty coins."""
