@@ -1,0 +1,1 @@
+"""OpsService: the only writer of sale settings, stock settings and the catalogue."""

@@ -1,0 +1,100 @@
+"""Composition root of the governor; the tests use the same one."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from governor.change_lock import ChangeLock
+from governor.close_sale import CloseSale
+from governor.get_sale import GetSale
+from governor.heal_sales import HealSales
+from governor.import_catalog import ImportCatalog
+from governor.messages import OPEN_SALE_ANSWER
+from governor.open_sale import OpenSale
+from governor.sale_stock import SaleStock
+from governor.servicer import OpsServicer, UseCases
+from governor.set_stock import SetStock
+from governor.settings import Settings
+from governor.settle_sale import SettleSale
+from kernel.stock.durability import check_durability as check_redis
+from kernel.stock.redis_adapter import RedisStock
+from meshkit.db.engine import check_durability as check_database
+from meshkit.db.engine import database
+from meshkit.identity import Role, TokenVerifier
+from meshkit.lifecycle import background
+from meshkit.log import get_logger
+from meshkit.metrics import metrics_endpoint
+from meshkit.redis_client import redis_pool
+from meshkit.rpc.edge import Access
+from meshkit.rpc.server import serving
+from peakmesh.ops.v1 import ops_service_pb2_grpc as rpc
+
+log = get_logger(__name__)
+SERVICE = "peakmesh.ops.v1.OpsService"
+METHODS = ("OpenSale", "CloseSale", "GetSale", "SetStock", "ImportCatalog")
+# 10,000 products of about 350 bytes.
+_MAX_REQUEST_BYTES = 4 * 1024 * 1024
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[int]:
+    """Serves until the block is left; yields the port. Raises where a server's settings could lose orders."""
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(database(settings.database))
+        redis = await stack.enter_async_context(redis_pool(settings.redis))
+        await _check_servers(engine, redis, settings.unsafe)
+        lock = ChangeLock(engine, settings.governor_lock_seconds)
+        stock = SaleStock(redis, RedisStock(redis))
+        settle = SettleSale(engine, stock)
+        servicer = OpsServicer(_use_cases(engine, lock, settle, stock), _now_ms)
+        heal = HealSales(engine, lock, settle)
+        await stack.enter_async_context(background(heal.run(settings.governor_heal_seconds)))
+        port = await stack.enter_async_context(_serving(servicer, settings))
+        stack.enter_context(metrics_endpoint(settings.ports["governor_metrics"]))
+        yield port
+
+
+def _use_cases(engine: AsyncEngine, lock: ChangeLock, settle: SettleSale, stock: SaleStock) -> UseCases:
+    return UseCases(
+        open_sale=OpenSale(engine, lock, settle, OPEN_SALE_ANSWER),
+        close_sale=CloseSale(engine, lock, settle, stock),
+        get_sale=GetSale(settle, stock),
+        set_stock=SetStock(engine, lock, settle, stock),
+        import_catalog=ImportCatalog(engine, lock),
+    )
+
+
+@asynccontextmanager
+async def _serving(servicer: OpsServicer, settings: Settings) -> AsyncIterator[int]:
+    def register(server: grpc.aio.Server) -> None:
+        rpc.add_OpsServiceServicer_to_server(servicer, server)
+
+    operators = frozenset({Role.OPERATOR})
+    access = Access(TokenVerifier(settings.jwks), {f"/{SERVICE}/{method}": operators for method in METHODS})
+    server = serving(
+        port=settings.ports["governor"],
+        register=register,
+        services=[SERVICE],
+        access=access,
+        drain_seconds=settings.drain_seconds,
+        max_request_bytes=_MAX_REQUEST_BYTES,
+    )
+    async with server as port:
+        yield port
+
+
+async def _check_servers(engine: AsyncEngine, redis: Redis, unsafe: bool) -> None:
+    wrong = await check_redis(redis, unsafe)
+    database_wrong = await check_database(engine)
+    if database_wrong and not unsafe:
+        raise RuntimeError(f"the database could lose orders: {database_wrong}")
+    for each in filter(None, (*wrong, database_wrong)):
+        log.warning("unsafe server accepted", reason=each)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,55 @@
+"""Finish, at start and every few seconds, what a crash left half done."""
+
+import asyncio
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from governor.change_lock import ChangeLock
+from governor.metrics import HEALED
+from governor.sales_table import unsettled_sales
+from governor.settle_sale import SettleSale
+from meshkit.errors import PeakmeshError
+from meshkit.log import get_logger
+
+log = get_logger(__name__)
+
+
+class HealSales:
+    def __init__(self, engine: AsyncEngine, lock: ChangeLock, settle: SettleSale) -> None:
+        self._engine, self._lock, self._settle = engine, lock, settle
+
+    async def run(self, every: float) -> None:
+        """Until cancelled, `every` seconds apart; servers that are away are waited for."""
+        while not _cancelled():
+            try:
+                await self.sweep()
+            except (PeakmeshError, SQLAlchemyError, OSError) as error:
+                log.warning("sales not looked at", error=repr(error))
+            if not _cancelled():
+                await asyncio.sleep(every)
+
+    async def sweep(self) -> None:
+        async with self._engine.connect() as connection:
+            sale_ids = await unsettled_sales(connection)
+        for sale_id in sale_ids:
+            async with self._lock.held():
+                await self._heal(sale_id)
+
+    async def _heal(self, sale_id: str) -> None:
+        """One sale that cannot be settled does not keep the others from it."""
+        try:
+            settled = await self._settle(sale_id)
+        except PeakmeshError as error:
+            log.warning("sale not settled", sale_id=sale_id, reason=error.message)
+            return
+        for kind in settled.did:
+            HEALED.labels(kind).inc()
+            log.info("sale healed", sale_id=sale_id, kind=kind)
+
+
+def _cancelled() -> bool:
+    """redis-py writes under wait_for, which on Python 3.11 swallows a cancel that meets a finished write: one stop in
+    thirteen then hung. The count of requests to cancel is still there."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

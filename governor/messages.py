@@ -1,0 +1,55 @@
+"""The domain as OpsService's messages."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from governor.open_sale import Answer
+from governor.sale import OfferRow, Sale, SaleState, SaleView, Units
+from meshkit.money import from_minor
+from peakmesh.ops.v1 import ops_service_pb2 as pb
+
+
+def sale_message(view: SaleView) -> pb.Sale:
+    sale = view.sale
+    return pb.Sale(
+        sale_id=sale.sale_id,
+        state=pb.SALE_STATE_OPEN if sale.state is SaleState.OPEN else pb.SALE_STATE_CLOSED,
+        offers=[offer_message(row, view.redis[row.offer.offer_no]) for row in sale.offers],
+        open_time=_time(sale.opens_ms),
+        close_time=_time(sale.closes_ms) if sale.closes_ms else None,
+    )
+
+
+def offer_message(row: OfferRow, redis: Units) -> pb.Offer:
+    offer = row.offer
+    return pb.Offer(
+        offer_no=offer.offer_no,
+        sku=offer.sku,
+        units=row.initial,
+        limit_per_user=offer.unit_limit,
+        unit_price=from_minor(offer.price_minor, offer.currency),
+        price_version=offer.price_version,
+        database=_counters(row.units),
+        redis=_counters(redis),
+    )
+
+
+def _counters(units: Units) -> pb.StockCounters:
+    return pb.StockCounters(available=units.available, reserved=units.reserved, sold=units.sold)
+
+
+def _time(millis: int) -> Timestamp:
+    return Timestamp(seconds=millis // 1000, nanos=millis % 1000 * 1_000_000)
+
+
+def _encode(sale: Sale) -> bytes:
+    """Open, with all units available on both sides: the answer to the OpenSale that made it, recorded with it."""
+    message = sale_message(SaleView(sale, {row.offer.offer_no: row.units for row in sale.offers}))
+    message.state = pb.SALE_STATE_OPEN
+    return pb.OpenSaleResponse(sale=message).SerializeToString()
+
+
+def _sale_id_of(response: bytes) -> str:
+    return pb.OpenSaleResponse.FromString(response).sale.sale_id
+
+
+OPEN_SALE_ANSWER = Answer(_encode, _sale_id_of)

@@ -1,0 +1,94 @@
+"""The Redis side of a sale: counters, state, and the registry that checkout reads."""
+
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from governor.sale import OfferRow, Sale, SaleView, Units
+from kernel.offers import load_offers, publish_offer
+from kernel.stock.port import OfferState, SetInitialKind, StockPort
+from meshkit.errors import DependencyUnavailable, IllegalState
+
+T = TypeVar("T")
+
+
+class SaleStock:
+    """Every method raises DependencyUnavailable("redis"), and IllegalState where Redis holds another epoch."""
+
+    def __init__(self, redis: Redis, stock: StockPort) -> None:
+        self._redis, self._stock = redis, stock
+
+    async def open(self, sale: Sale) -> None:
+        """Counters of a sale that never sold. One that has counters already keeps them."""
+        for row in sale.offers:
+            if not await self._stock.open_offer(row.offer, row.initial, sale.opens_ms, sale.closes_ms):
+                raise _other_epoch(row)
+
+    async def publish(self, sale: Sale) -> int:
+        """Enters the offers that the registry lacks, or has otherwise; returns how many."""
+        published = await _answered(load_offers(self._redis))
+        missing = [row for row in sale.offers if published.get((sale.sale_id, row.offer.sku)) != row.offer]
+        for row in missing:
+            await _answered(publish_offer(self._redis, row.offer))
+        return len(missing)
+
+    async def close(self, sale: Sale) -> None:
+        """Stops acceptance; an offer without counters sells nothing anyway."""
+        for row in sale.offers:
+            for bucket in range(row.offer.buckets):
+                if await self._stock.counters(row.offer.offer_no, bucket) is None:
+                    continue
+                if not await self._stock.set_state(row.offer.offer_no, bucket, row.offer.epoch, OfferState.CLOSED):
+                    raise _other_epoch(row)
+
+    async def set_units(self, row: OfferRow, units: int) -> None:
+        """Brings the units on sale to `units`; where they are so already, nothing is written.
+
+        Raises IllegalState where more than that is reserved or sold; buckets done before it stay changed.
+        """
+        share, rest = divmod(units, row.offer.buckets)
+        for bucket in range(row.offer.buckets):
+            wanted = share + (bucket < rest)
+            result = await self._stock.set_initial(row.offer.offer_no, bucket, row.offer.epoch, wanted)
+            if result.kind is SetInitialKind.STALE_EPOCH:
+                raise _other_epoch(row)
+            if result.kind is SetInitialKind.BELOW_COMMITTED:
+                raise below_committed(result.committed)
+
+    async def units_on_sale(self, row: OfferRow) -> int | None:
+        """None: Redis has no counters for it."""
+        counted = [await self._stock.counters(row.offer.offer_no, bucket) for bucket in range(row.offer.buckets)]
+        known = [each.initial for each in counted if each is not None]
+        return sum(known) if len(known) == len(counted) else None
+
+    async def view(self, sale: Sale) -> SaleView:
+        return SaleView(sale, {row.offer.offer_no: await self.units(row) for row in sale.offers})
+
+    async def units(self, row: OfferRow) -> Units:
+        counted = [await self._stock.counters(row.offer.offer_no, bucket) for bucket in range(row.offer.buckets)]
+        known = [each for each in counted if each is not None]
+        available, reserved, sold = (sum(getattr(each, name) for each in known) for name in Units.__slots__)
+        return Units(available, reserved, sold)
+
+
+async def _answered(reply: Awaitable[T]) -> T:
+    try:
+        return await reply
+    except (RedisError, OSError) as error:
+        raise DependencyUnavailable("redis", f"redis: {error}") from error
+
+
+def below_committed(committed: int) -> IllegalState:
+    return IllegalState(
+        f"{committed} units are reserved or sold; the units on sale cannot be fewer",
+        metadata={"committed": str(committed)},
+    )
+
+
+def _other_epoch(row: OfferRow) -> IllegalState:
+    return IllegalState(
+        f"Redis holds offer {row.offer.offer_no} in another epoch than {row.offer.epoch}; it must be rebuilt first",
+        metadata={"offer_no": str(row.offer.offer_no)},
+    )
