@@ -1,0 +1,36 @@
+"""The servers that tests run against: a mesh of their own, 1000 ports above a mesh that may be running."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tools import devstack
+from tools.devstack.spec import ROOT
+from tools.devstack.table import DATA_SERVERS
+
+os.environ.setdefault("PEAKMESH_PORT_BASE", "1000")
+os.environ.setdefault("PEAKMESH_RUN_DIR", str(ROOT / ".run" / "test"))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[devstack.Mesh]:
+    """Where the mesh of this session lives; nothing is started. What the session started is stopped with it."""
+    found = devstack.is_up()
+    yield devstack.Mesh.of()
+    if not found:
+        devstack.down()
+
+
+@pytest.fixture(scope="session")
+def data_servers(stack: devstack.Mesh) -> devstack.Mesh:
+    """Redis, MariaDB with its schema, Kafka with its topics; none of our processes."""
+    devstack.up(only=[*DATA_SERVERS, "migrate", "topics", "identity"])
+    return stack
+
+
+@pytest.fixture(scope="session")
+def mesh(stack: devstack.Mesh) -> devstack.Mesh:
+    """Every process of the mesh."""
+    devstack.up()
+    return stack

@@ -1,0 +1,1 @@
+"""The real servers: their data folders, configuration and command lines."""

@@ -1,0 +1,66 @@
+"""What a process of the mesh is, and where a mesh lives."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meshkit.ports import Ports
+from meshkit.settings import ProcessSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class DevstackError(Exception):
+    """One sentence for the person at the terminal: what is wrong and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """One mesh: its folder and its offset on every port. `run_dir` is absolute."""
+
+    run_dir: Path
+    port_base: int
+
+    @classmethod
+    def of(cls, run_dir: Path | None = None, port_base: int | None = None) -> "Mesh":
+        """What is not given comes from PEAKMESH_RUN_DIR and PEAKMESH_PORT_BASE."""
+        settings = ProcessSettings()
+        base = settings.port_base if port_base is None else port_base
+        folder = run_dir or settings.run_dir
+        # A relative folder is relative to the checkout, so that `peakmesh` means the same mesh from any folder.
+        return cls(run_dir=(ROOT / folder).resolve(), port_base=base)
+
+    @property
+    def ports(self) -> Ports:
+        return Ports(self.port_base)
+
+    @property
+    def settings(self) -> ProcessSettings:
+        """The settings that a process of this mesh reads: URLs of the mesh's own servers."""
+        return ProcessSettings(run_dir=self.run_dir, port_base=self.port_base)
+
+    def log_file(self, name: str) -> Path:
+        return self.run_dir / "logs" / f"{name}.log"
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One row of the table.
+
+    `prepare` lays folders and configuration before each start and is harmless to repeat. `probe` raises until the
+    process does its work. A `once` row runs to its end: exit status 0 is its readiness. A row with `call` is no
+    process: the supervisor awaits it, once. `user` is the uid to run as.
+    """
+
+    name: str
+    argv: Callable[[Mesh], list[str]] = lambda _: []
+    ports: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    prepare: Callable[[Mesh], None] | None = None
+    probe: Callable[[Mesh], Awaitable[None]] | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: Callable[[], int | None] = lambda: None
+    once: bool = False
+    call: Callable[[Mesh], Awaitable[None]] | None = None
+    ready_within: float = 40.0
+    stop_grace: float = 10.0

@@ -1,0 +1,116 @@
+"""The processes of a mesh, as data."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Any
+
+from tools.devstack.servers import kafka, mariadb, redis
+from tools.devstack.spec import ROOT, Mesh, ProcessSpec
+
+DATA_SERVERS = ("redis", "mariadb", "kafka")
+_NEEDS_ALL_DATA = ("redis", "migrate", "topics", "identity")
+
+
+def python(*arguments: str) -> Callable[[Mesh], list[str]]:
+    """`python -m …` with the interpreter that runs the dev stack."""
+    return lambda _: [sys.executable, "-m", *arguments]
+
+
+def lazily(module: str, function: str, *arguments: str) -> Callable[[Mesh], Awaitable[None]]:
+    """A coroutine function of the dev stack, imported at its first call, in a thread.
+
+    The clients of four servers take 1.3 s to import: `status` needs none, and the servers start while they load.
+    """
+
+    async def call(mesh: Mesh) -> None:
+        found: Any = await asyncio.to_thread(import_module, f"tools.devstack.{module}")
+        await getattr(found, function)(mesh, *arguments)
+
+    return call
+
+
+def ours(
+    name: str, *module: str, port: str, depends_on: tuple[str, ...], env: dict[str, str] | None = None
+) -> ProcessSpec:
+    """A gRPC process of ours: serves `port`, and `<port>_metrics`."""
+    return ProcessSpec(
+        name=name,
+        argv=python(*module),
+        ports=(port, f"{port}_metrics"),
+        depends_on=depends_on,
+        probe=lazily("probes", "grpc_serves", port),
+        env=env or {},
+    )
+
+
+def worker(name: str, *module: str, metrics: str) -> ProcessSpec:
+    """A process of ours that serves nothing but its metrics."""
+    return ProcessSpec(
+        name=name,
+        argv=python(*module),
+        ports=(metrics,),
+        depends_on=_NEEDS_ALL_DATA,
+        probe=lazily("probes", "worker_is_ready", metrics),
+    )
+
+
+def checkout(index: int) -> ProcessSpec:
+    return ours(
+        f"checkout_svc_{index}",
+        "checkout_svc",
+        port=f"checkout_{index}",
+        depends_on=("redis", "topics", "identity"),
+        env={"PEAKMESH_CHECKOUT_INDEX": str(index)},
+    )
+
+
+ENVOY_PORTS = ("gateway", "operators", "egress", "admin", "promo_inbound", "provider_inbound")
+
+TABLE: tuple[ProcessSpec, ...] = (
+    ProcessSpec("redis", redis.argv, ("redis",), prepare=redis.prepare, probe=lazily("probes", "redis_runs_a_script")),
+    ProcessSpec(
+        "mariadb",
+        mariadb.argv,
+        ("mariadb",),
+        prepare=mariadb.prepare,
+        probe=lazily("probes", "mariadb_reads_a_row"),
+        user=mariadb.user,
+    ),
+    ProcessSpec(
+        "kafka",
+        kafka.argv,
+        ("kafka", "kafka_controller"),
+        prepare=kafka.prepare,
+        probe=lazily("probes", "kafka_joins_a_group"),
+        stop_grace=30.0,  # a broker that was killed checks all its logs at its next start
+    ),
+    ProcessSpec("identity", call=lazily("steps", "make_keys")),
+    ProcessSpec("migrate", python("kernel.migrate"), depends_on=("mariadb",), once=True),
+    ProcessSpec("topics", call=lazily("steps", "ensure_topics"), depends_on=("kafka",)),
+    ProcessSpec("envoy", python("envoy"), ENVOY_PORTS, ("identity",), probe=lazily("probes", "envoy_is_live")),
+    ours("providers", "tools.providers", port="providers", depends_on=("identity",)),
+    ours("promo_svc", "promo_svc", port="promo", depends_on=("identity", "migrate")),
+    ours("governor", "governor", port="governor", depends_on=_NEEDS_ALL_DATA),
+    checkout(0),
+    checkout(1),
+    worker("order_worker", "order_worker", "consume", metrics="order_consume_metrics"),
+    ours("order_serve", "order_worker", "serve", port="order_serve", depends_on=_NEEDS_ALL_DATA),
+    worker("payment_worker", "payment_worker", metrics="payment_metrics"),
+)
+
+
+def environment(mesh: Mesh, spec: ProcessSpec) -> dict[str, str]:
+    """The environment of a process: ours, the mesh's place, and the row's own."""
+    path = [str(ROOT), str(ROOT / "generated" / "python"), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {
+        "PEAKMESH_PORT_BASE": str(mesh.port_base),
+        "PEAKMESH_RUN_DIR": str(mesh.run_dir),
+        "PYTHONPATH": os.pathsep.join(part for part in path if part),
+        "PYTHONUNBUFFERED": "1",
+        # glibc keeps an arena for each thread: 2 instead of 16 save about 10 MB a process.
+        "MALLOC_ARENA_MAX": "2",
+        **spec.env,
+    }
