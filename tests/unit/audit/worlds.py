@@ -1,0 +1,88 @@
+"""A small mesh after a sale, as the audit sees it: one order paid, one failed, eight units left."""
+
+from dataclasses import replace
+from typing import Any
+
+from tools.audit.facts import (
+    Bucket,
+    Database,
+    Debit,
+    Facts,
+    Journal,
+    Ledger,
+    Log,
+    OfferRow,
+    OrderRow,
+    Published,
+    Reservation,
+    StepRow,
+)
+from tools.audit.money import SETTLING
+
+PAID, FAILED = "order-paid", "order-failed"
+NOW = 1_000_000
+
+
+def row(order_id: str, state: str, **changes: Any) -> OrderRow:
+    base = OrderRow(
+        order_id=order_id,
+        offer_no=1,
+        user_id=f"user-of-{order_id}",
+        request_hash=f"hash-of-{order_id}",
+        quantity=2,
+        unit_price_minor=1000,
+        price_version=1,
+        sku="phone",
+        discount_minor=0,
+        shipping_minor=500,
+        state=state,
+        accepted_ms=NOW - 60_000,
+        updated_ms=NOW - 50_000,
+        deadline_ms=NOW + 60_000,
+    )
+    return replace(base, **changes)
+
+
+def database(**changes: Any) -> Database:
+    base = Database(
+        offers=[OfferRow(1, "sale", "phone", initial=10, reserved=0, sold=2, unit_limit=2)],
+        orders={PAID: row(PAID, "TO_SHIP"), FAILED: row(FAILED, "PAYMENT_FAILED")},
+        steps=[StepRow(PAID, "debit", "DONE"), StepRow(FAILED, "debit", "FAILED")],
+        prices={("phone", 1): 1000},
+    )
+    return replace(base, **changes)
+
+
+def bucket(**changes: Any) -> Bucket:
+    reservations = {
+        PAID: Reservation("S", 2, f"user-of-{PAID}", NOW - 60_000),
+        FAILED: Reservation("X", 2, f"user-of-{FAILED}", NOW - 60_000),
+    }
+    base = Bucket(initial=10, available=8, reserved=0, sold=2, trimmed=0, reservations=reservations)
+    return replace(base, **changes)
+
+
+def log(**changes: Any) -> Log:
+    published = [Published(each, 1, f"hash-of-{each}") for each in (PAID, FAILED)]
+    return replace(Log(published=published, dead_letters=[], lag={"order_worker": 0}), **changes)
+
+
+def debit(order_id: str = PAID, **changes: Any) -> Debit:
+    return replace(Debit(order_id, "DONE", f"user-of-{order_id}", 2500, refunded=False), **changes)
+
+
+def journal(**changes: Any) -> Journal:
+    base = Journal(debits=[debit()], ledger=Ledger([], [], []), quotes={PAID: 500}, settled={PAID: SETTLING})
+    return replace(base, **changes)
+
+
+def facts(**changes: Any) -> Facts:
+    base = Facts(
+        database=database(),
+        buckets={(1, 0): bucket()},
+        log=log(),
+        journal=journal(),
+        queued=frozenset({PAID, FAILED}),
+        now_ms=NOW,
+    )
+    return replace(base, **changes)

@@ -1,0 +1,1 @@
+"""The audit: reads every system's own records and says whether the promises were kept."""

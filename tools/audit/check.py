@@ -1,0 +1,42 @@
+"""Runs the invariants over the facts. What could not be read makes its invariants `unknown`, never `holds`."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tools.audit.facts import Facts, Unread
+from tools.audit.report import AuditLine, AuditReport, Verdict
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """`needs` names the facts it reads; `violations` yields one sentence a violation."""
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    violations: Callable[..., Iterator[str]]
+
+
+def check(facts: Facts, invariants: Iterable[Invariant]) -> AuditReport:
+    return AuditReport([_line(facts, each) for each in invariants])
+
+
+def _line(facts: Facts, invariant: Invariant) -> AuditLine:
+    sources: list[Any] = [getattr(facts, need) for need in invariant.needs]
+    unread = [
+        f"{need}: {source.why}" for need, source in zip(invariant.needs, sources, strict=True) if _is_unread(source)
+    ]
+    if unread:
+        return AuditLine(invariant.name, Verdict.UNKNOWN, invariant.title, "; ".join(unread))
+    found = list(invariant.violations(facts, *sources))
+    if not found:
+        return AuditLine(invariant.name, Verdict.HOLDS, invariant.title)
+    more = f" (and {len(found) - SHOWN} more)" if len(found) > SHOWN else ""
+    return AuditLine(invariant.name, Verdict.VIOLATED, invariant.title, "; ".join(found[:SHOWN]) + more)
+
+
+def _is_unread(source: Any) -> bool:
+    return isinstance(source, Unread)

@@ -1,0 +1,165 @@
+"""What the audit knows: plain data read from each system, so that the checks are pure and can be tested themselves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kernel.order_states import OPEN_STATES, SOLD_STATES, TERMINAL_STATES, OrderState
+
+RESERVED_STATES = OPEN_STATES
+# Whoever ended so holds no stock and has no money with us.
+FAILED_STATES = TERMINAL_STATES - SOLD_STATES
+CANCELLED = OrderState.CANCELLED
+__all__ = ["CANCELLED", "FAILED_STATES", "RESERVED_STATES", "SOLD_STATES", "TERMINAL_STATES"]
+
+
+@dataclass(frozen=True)
+class OfferRow:
+    offer_no: int
+    sale_id: str
+    sku: str
+    initial: int
+    reserved: int
+    sold: int
+    unit_limit: int
+
+
+@dataclass(frozen=True)
+class OrderRow:
+    order_id: str
+    offer_no: int
+    user_id: str
+    request_hash: str
+    quantity: int
+    unit_price_minor: int
+    price_version: int
+    sku: str
+    discount_minor: int
+    shipping_minor: int | None
+    state: str
+    accepted_ms: int
+    updated_ms: int
+    deadline_ms: int
+
+
+@dataclass(frozen=True)
+class StepRow:
+    order_id: str
+    step: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Reservation:
+    state: str
+    quantity: int
+    user_id: str
+    created_ms: int
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One Redis slot of an offer, read by one script: `stk` counters, every reservation, the outbox by order_id."""
+
+    initial: int
+    available: int
+    reserved: int
+    sold: int
+    trimmed: int
+    reservations: Mapping[str, Reservation]
+    outbox_ms: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Published:
+    """An accepted order as the Kafka log has it."""
+
+    order_id: str
+    offer_no: int
+    request_hash: str
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class Debit:
+    """A debit in the provider's own journal; `refunded` where its money went back."""
+
+    order_id: str
+    state: str
+    user_id: str
+    amount_minor: int
+    refunded: bool
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """`unbalanced`: transfers whose entries do not sum to zero. `wrong`: accounts that differ from their entries."""
+
+    unbalanced: Sequence[str]
+    wrong: Sequence[str]
+    negative: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Journal:
+    """`debits`: those that moved money. `quotes`: shipping, minor units. `settled`: steps journalled after a debit."""
+
+    debits: Sequence[Debit]
+    ledger: Ledger
+    quotes: Mapping[str, int]
+    settled: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    topic: str
+    order_id: str
+
+
+@dataclass(frozen=True)
+class Log:
+    """The Kafka side: every order published, dead letters, and what each group has not committed yet."""
+
+    published: Sequence[Published]
+    dead_letters: Sequence[DeadLetter]
+    lag: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Database:
+    """One REPEATABLE READ snapshot."""
+
+    offers: Sequence[OfferRow]
+    orders: Mapping[str, OrderRow]
+    steps: Sequence[StepRow]
+    prices: Mapping[tuple[str, int], int]
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A source that could not be read, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`queued`: order_ids a client was answered QUEUED for. `grace_ms` 0: the mesh is quiet, nothing is in flight."""
+
+    database: Database | Unread
+    buckets: Mapping[tuple[int, int], Bucket] | Unread
+    log: Log | Unread
+    journal: Journal | Unread
+    queued: frozenset[str] | Unread
+    now_ms: int
+    grace_ms: int = 0
+    outbox_bound_ms: int = 10_000
+
+    @property
+    def live(self) -> bool:
+        return self.grace_ms > 0
+
+    def settled(self, row_ms: int) -> bool:
+        """Old enough that every system must agree on it."""
+        return row_ms <= self.now_ms - self.grace_ms

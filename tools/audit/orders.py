@@ -1,0 +1,55 @@
+"""Invariants of orders: what was promised exists once, what exists was promised, and everything ends."""
+
+from collections.abc import Iterator, Mapping
+
+from tools.audit.facts import CANCELLED, TERMINAL_STATES, Bucket, Database, Facts, Log
+
+
+def kept(facts: Facts, database: Database, log: Log, queued: frozenset[str]) -> Iterator[str]:
+    """I4: every order answered QUEUED, and every published one, has its row; none such was cancelled unasked.
+
+    That it has *exactly* one is the primary key's work: the rows are keyed by order_id.
+    """
+    cancelled = {each.order_id for each in log.published if each.cancelled}
+    for order_id in queued - database.orders.keys():
+        yield f"order {order_id} was answered QUEUED and has no row"
+    for order_id in queued & cancelled:
+        if order_id in database.orders and database.orders[order_id].state == CANCELLED:
+            yield f"order {order_id} was answered QUEUED and cancelled for want of consent"
+    if not facts.live:
+        for order_id in {each.order_id for each in log.published} - database.orders.keys():
+            yield f"order {order_id} was published and has no row"
+
+
+def no_phantoms(_: Facts, database: Database, log: Log) -> Iterator[str]:
+    """I5: every row was published, with the same request hash."""
+    hashes = {each.order_id: each.request_hash for each in log.published}
+    for order_id, row in database.orders.items():
+        if order_id not in hashes:
+            yield f"row {order_id} was never published"
+        elif hashes[order_id] != row.request_hash:
+            yield f"row {order_id} has another request hash than its record"
+
+
+def ended(facts: Facts, database: Database) -> Iterator[str]:
+    """I6: every row is terminal or younger than its deadline; stuck ones are named. Quiet: every row is terminal."""
+    stuck = {step.order_id: step.step for step in database.steps if step.state == "STUCK"}
+    for order_id, row in database.orders.items():
+        late = row.deadline_ms + facts.grace_ms < facts.now_ms
+        if row.state not in TERMINAL_STATES and order_id not in stuck and (late or not facts.live):
+            yield f"order {order_id} is still {row.state}"
+
+
+def drained(facts: Facts, database: Database, buckets: Mapping[tuple[int, int], Bucket], log: Log) -> Iterator[str]:
+    """I11: the outbox is young, the lag 0 when quiet, and every dead letter is a terminal order or foreign bytes."""
+    for (offer, number), has in buckets.items():
+        for order_id, created_ms in has.outbox_ms.items():
+            if not facts.live or created_ms < facts.now_ms - facts.outbox_bound_ms:
+                yield f"order {order_id} is in the outbox of {offer}:{number} for {facts.now_ms - created_ms} ms"
+    if not facts.live:
+        yield from (f"group {group} is {lag} records behind" for group, lag in log.lag.items() if lag)
+    stuck = {step.order_id for step in database.steps if step.state == "STUCK"}
+    for letter in log.dead_letters:
+        row = database.orders.get(letter.order_id)
+        if row and row.state not in TERMINAL_STATES and not (row.state == "PAID" and letter.order_id in stuck):
+            yield f"dead letter of {letter.order_id} on {letter.topic}, and its row is {row.state}"

@@ -1,0 +1,54 @@
+"""The provider's own books, read-only: what it really did, whatever we believe of it."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from tools.audit.facts import Debit, Journal, Ledger
+
+_SETTLING = {"booking": "bookings", "invoice": "invoices", "coins": "grants"}
+
+
+def read_journal(path: Path, ours: Callable[[str], bool]) -> Journal:
+    """The entries of the orders that `ours` names; the ledger as a whole. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as books:
+        books.execute("BEGIN")
+        settled: dict[str, set[str]] = defaultdict(set)
+        for step, table in _SETTLING.items():
+            for order_id in _orders(books, table):
+                settled[order_id].add(step)
+        return Journal(
+            debits=[debit for debit in _debits(books) if ours(debit.order_id)],
+            ledger=_ledger(books),
+            quotes={_order_of(key): price for key, price in books.execute("SELECT key, price_minor FROM quotes")},
+            settled={order_id: frozenset(steps) for order_id, steps in settled.items()},
+        )
+
+
+def _order_of(key: str) -> str:
+    return key.rsplit(":", 1)[0]
+
+
+def _orders(books: sqlite3.Connection, table: str) -> Iterator[str]:
+    return (_order_of(key) for (key,) in books.execute(f"SELECT key FROM {table}"))  # noqa: S608 a name of ours
+
+
+def _debits(books: sqlite3.Connection) -> Iterator[Debit]:
+    rows = books.execute("SELECT key, state, user_id, amount_minor, transfer_id, refund_transfer_id FROM debits")
+    for key, state, user, amount, transfer, refund in rows:
+        if transfer:
+            yield Debit(_order_of(key), state, user, amount, refunded=bool(refund))
+
+
+def _ledger(books: sqlite3.Connection) -> Ledger:
+    unbalanced = books.execute(
+        "SELECT transfer_id FROM entries GROUP BY transfer_id, currency HAVING SUM(amount_minor)"
+    )
+    wrong = books.execute(
+        "SELECT account FROM accounts LEFT JOIN (SELECT account, currency, SUM(amount_minor) AS total FROM entries"
+        " GROUP BY account, currency) USING (account, currency) WHERE balance_minor <> COALESCE(total, 0)"
+    )
+    negative = books.execute("SELECT account FROM accounts WHERE balance_minor < 0 AND account <> 'system'")
+    return Ledger(*([name for (name,) in rows] for rows in (unbalanced, wrong, negative)))

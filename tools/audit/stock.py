@@ -1,0 +1,82 @@
+"""Invariants of stock: conserved in Redis, in the database, and between the two."""
+
+from collections.abc import Iterator, Mapping
+
+from tools.audit.facts import FAILED_STATES, RESERVED_STATES, SOLD_STATES, Bucket, Database, Facts
+
+Buckets = Mapping[tuple[int, int], Bucket]
+
+
+def conserved(facts: Facts, database: Database, buckets: Buckets) -> Iterator[str]:
+    """I1: initial = available + reserved + sold, in each system; equal in both when quiet."""
+    for (offer, bucket), has in buckets.items():
+        if has.initial != has.available + has.reserved + has.sold:
+            yield (
+                f"offer {offer}:{bucket} in Redis: {has.initial} units, but {has.available} available"
+                f" + {has.reserved} reserved + {has.sold} sold"
+            )
+    for row in database.offers:
+        if row.initial < row.reserved + row.sold:
+            yield f"offer {row.offer_no} in SQL: {row.initial} units, but {row.reserved} reserved + {row.sold} sold"
+        mine = [has for (offer, _), has in buckets.items() if offer == row.offer_no]
+        redis = tuple(sum(getattr(has, what) for has in mine) for what in ("initial", "reserved", "sold"))
+        if not facts.live and redis != (row.initial, row.reserved, row.sold):
+            sql = (row.initial, row.reserved, row.sold)
+            yield f"offer {row.offer_no}: (initial, reserved, sold) is {redis} in Redis and {sql} in SQL"
+
+
+def counted(facts: Facts, database: Database, buckets: Buckets) -> Iterator[str]:
+    """I2: no counter below zero; counters equal the reservations; every R is open, in the outbox, or young."""
+    for (offer, number), has in buckets.items():
+        place = f"offer {offer}:{number}"
+        below = [what for what in ("available", "reserved", "sold", "trimmed") if getattr(has, what) < 0]
+        if below:
+            yield f"{place}: below zero: {', '.join(below)}"
+        held = {state: sum(r.quantity for r in has.reservations.values() if r.state == state) for state in "RS"}
+        if held["R"] != has.reserved:
+            yield f"{place}: reserved is {has.reserved}, reservations sum to {held['R']}"
+        if held["S"] + has.trimmed != has.sold:
+            yield f"{place}: sold is {has.sold}, reservations sum to {held['S']} and {has.trimmed} were trimmed"
+        for order_id, each in has.reservations.items():
+            if each.state != "R" or order_id in has.outbox_ms or not facts.settled(each.created_ms):
+                continue
+            row = database.orders.get(order_id)
+            if row is None or (row.state not in RESERVED_STATES and facts.settled(row.updated_ms)):
+                yield f"reservation {order_id} is held, but its row is {row.state if row else 'missing'}"
+
+
+def snapshot(_: Facts, database: Database) -> Iterator[str]:
+    """I3: the offers' counters equal the sums over their rows."""
+    for offer in database.offers:
+        mine = [row for row in database.orders.values() if row.offer_no == offer.offer_no]
+        sold = sum(row.quantity for row in mine if row.state in SOLD_STATES)
+        reserved = sum(row.quantity for row in mine if row.state in RESERVED_STATES)
+        if (sold, reserved) != (offer.sold, offer.reserved):
+            counters = (offer.sold, offer.reserved)
+            yield f"offer {offer.offer_no}: (sold, reserved) is {counters}, by its rows {(sold, reserved)}"
+
+
+def followed(facts: Facts, database: Database, buckets: Buckets) -> Iterator[str]:
+    """I9: a failed order holds no stock; a paid one is sold, or trimmed."""
+    for has in buckets.values():
+        for order_id, each in has.reservations.items():
+            row = database.orders.get(order_id)
+            if row is None or not facts.settled(row.updated_ms):
+                continue
+            if row.state in FAILED_STATES and each.state != "X":
+                yield f"order {order_id} is {row.state}, its reservation {each.state}"
+            if row.state in SOLD_STATES and each.state != "S":
+                yield f"order {order_id} is {row.state}, its reservation {each.state}"
+
+
+def within_limit(_: Facts, database: Database) -> Iterator[str]:
+    """I10: what each user holds and bought, recomputed from the rows, is within the offer's limit."""
+    limits = {offer.offer_no: offer.unit_limit for offer in database.offers}
+    held: dict[tuple[str, int], int] = {}
+    for row in database.orders.values():
+        if row.state in RESERVED_STATES | SOLD_STATES:
+            place = (row.user_id, row.offer_no)
+            held[place] = held.get(place, 0) + row.quantity
+    for (user, offer), quantity in held.items():
+        if offer in limits and quantity > limits[offer]:
+            yield f"user {user} has {quantity} of offer {offer}, the limit is {limits[offer]}"
