@@ -1,0 +1,24 @@
+"""`peakmesh`: run, watch and audit a mesh."""
+
+import typer
+
+from tools.cli import audit, catalog, order, sale, stack, token
+
+app = typer.Typer(name="peakmesh", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(stack.up)
+app.command()(stack.down)
+app.command()(stack.status)
+app.command()(stack.logs)
+app.command()(audit.audit)
+app.add_typer(sale.app, name="sale")
+app.add_typer(order.app, name="order")
+app.add_typer(token.app, name="token")
+app.add_typer(catalog.app, name="catalog")
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

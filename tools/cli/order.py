@@ -1,0 +1,108 @@
+"""`peakmesh order place|get|list`: what a buyer does, from a terminal."""
+
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+from google.protobuf.json_format import MessageToDict
+
+from meshkit.identity import Role
+from meshkit.money import to_minor
+from meshkit.rpc.client import call, channel
+from meshkit.settings import ProcessSettings
+from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
+from peakmesh.checkout.v1 import checkout_service_pb2_grpc as checkout_rpc
+from peakmesh.order.v1 import order_pb2, order_service_pb2
+from peakmesh.order.v1 import order_service_pb2_grpc as order_rpc
+from tools.cli.console import AsJson, out, print_json, ran, table
+from tools.cli.token import issuer
+from tools.sale.operator import operating
+
+app = typer.Typer(help="Place and follow orders as a buyer.", no_args_is_help=True)
+User = Annotated[str, typer.Option("--user", help="who buys")]
+TIMEOUT_SECONDS = 10.0
+ADDRESS = {"recipient": "A Buyer", "street": "High Street 1", "city": "Berlin", "postal_code": "10115"}
+
+
+@app.command()
+def place(
+    sale: Annotated[str, typer.Option(help="as `sale open` named it")],
+    sku: Annotated[str, typer.Option(help="what to buy")],
+    user: User = "demo-buyer",
+    quantity: Annotated[int, typer.Option(help="units")] = 1,
+    request_id: Annotated[str, typer.Option(help="kept over retries; made when empty")] = "",
+    price_version: Annotated[int, typer.Option(help="the price that was seen; 0: as it is now")] = 0,
+    voucher: Annotated[str, typer.Option(help="a voucher's code")] = "",
+    country: Annotated[str, typer.Option(help="where it goes: ISO 3166-1 alpha-2")] = "DE",
+    as_json: AsJson = False,
+) -> None:
+    """Buy, and print the order_id."""
+    settings = ProcessSettings()
+    request = checkout.PlaceOrderRequest(
+        sale_id=sale,
+        sku=sku,
+        quantity=quantity,
+        request_id=request_id or str(uuid4()),
+        shipping_address=order_pb2.ShippingAddress(**ADDRESS, country_code=country),
+        price_version=price_version,
+        voucher_code=voucher,
+    )
+    answer = ran(_place(settings, user, request))
+    if as_json:
+        print_json(MessageToDict(answer, preserving_proto_field_name=True))
+    else:
+        out.print(answer.order_id, highlight=False)
+        out.print(answer.message, highlight=False)
+
+
+async def _place(settings: ProcessSettings, user: str, request: checkout.PlaceOrderRequest) -> Any:
+    if request.price_version == 0:
+        async with operating(settings) as operator:
+            offers = (await operator.sale(request.sale_id)).offers
+        request.price_version = next((offer.price_version for offer in offers if offer.sku == request.sku), 1)
+    return await _ask(settings, user, checkout_rpc.CheckoutServiceStub, "PlaceOrder", request)
+
+
+@app.command()
+def get(order_id: str, user: User = "demo-buyer", as_json: AsJson = False) -> None:
+    """One order, and how far it is."""
+    request = order_service_pb2.GetOrderRequest(order_id=order_id)
+    answer = ran(_ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "GetOrder", request))
+    _show([answer.order], as_json)
+
+
+@app.command("list")
+def list_(
+    user: User = "demo-buyer",
+    page_size: Annotated[int, typer.Option(help="at most so many")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """A buyer's orders, newest first."""
+    request = order_service_pb2.ListOrdersRequest(page_size=page_size)
+    answer = ran(_ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "ListOrders", request))
+    _show(list(answer.orders), as_json)
+
+
+async def _ask(settings: ProcessSettings, user: str, stub: Any, method: str, request: Any) -> Any:
+    metadata = (("authorization", f"Bearer {issuer(settings).issue(user, Role.BUYER)}"),)
+    async with channel(f"127.0.0.1:{settings.ports['gateway']}") as to:
+        asked = getattr(stub(to), method)
+        return await call(asked, request, timeout=TIMEOUT_SECONDS, dependency="the gateway", metadata=metadata)
+
+
+def _show(orders: list[order_pb2.Order], as_json: bool) -> None:
+    if as_json:
+        print_json([MessageToDict(order, preserving_proto_field_name=True) for order in orders])
+        return
+    rows = [
+        [
+            order.order_id,
+            order_pb2.OrderState.Name(order.state).removeprefix("ORDER_STATE_"),
+            order.sku,
+            str(order.quantity),
+            f"{to_minor(order.total) / 100:.2f} {order.total.currency_code}" if order.HasField("total") else "–",
+            order.state_reason,
+        ]
+        for order in orders
+    ]
+    table("order", "state", "sku", "units", "total", "why", rows=rows)

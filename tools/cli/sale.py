@@ -1,0 +1,148 @@
+"""`peakmesh sale run|open|close|show`."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from google.protobuf.json_format import MessageToDict
+from rich.live import Live
+
+from meshkit.log import setup_logging
+from meshkit.settings import ProcessSettings
+from peakmesh.ops.v1 import ops_service_pb2 as pb
+from tools import devstack
+from tools.cli.audit import verdicts
+from tools.cli.console import AsJson, err, out, print_json, ran, table, told
+from tools.cli.progress import Progress
+from tools.cli.token import issuer
+from tools.sale.operator import Operator, operating
+from tools.sale.run import Listener, SaleRun
+from tools.sale.shape import DEFAULT_BUYERS, DEFAULT_DRAIN_RATE, DEFAULT_UNITS, Shape
+
+app = typer.Typer(help="Flash sales: run one whole, or open, close and show one.", no_args_is_help=True)
+
+
+@app.command()
+def run(
+    units: Annotated[int, typer.Option(help="units on sale")] = DEFAULT_UNITS,
+    buyers: Annotated[int, typer.Option(help="buyers, one tap each")] = DEFAULT_BUYERS,
+    rate: Annotated[float | None, typer.Option(help="taps a second; default: 40 % of a short calibration")] = None,
+    duration: Annotated[float | None, typer.Option(help="seconds; instead of --rate: buyers ÷ duration")] = None,
+    processes: Annotated[int, typer.Option(help="load generator processes")] = 2,
+    drain_rate: Annotated[float, typer.Option(help="orders a second into the database")] = DEFAULT_DRAIN_RATE,
+    vouchers: Annotated[float, typer.Option(help="share of buyers with a voucher, 0 to 1")] = 0.0,
+    seed: Annotated[int, typer.Option(help="of the arrivals")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Run a whole sale on the running mesh: load, drain, audit, verdict. Exit status 0 only when the verdict holds."""
+    setup_logging("sale", "warning")
+    settings = ProcessSettings()
+    with told():
+        if duration is not None:
+            rate = buyers / duration if duration > 0 else 0.0
+        shape = Shape(units, buyers, rate, processes, drain_rate, vouchers, seed=seed)
+        issuer(settings)
+    with told():
+        _pace(drain_rate)
+        try:
+            verdict = _run(settings, shape)
+        finally:
+            _pace(None)
+    if as_json:
+        print_json(verdict)
+    else:
+        _show_verdict(settings, verdict)
+    raise typer.Exit(0 if verdict["verdict"] == "holds" else 1)
+
+
+def _pace(rate: float | None) -> None:
+    """order_worker reads its pace at its start; a run sets it for that start alone, and then puts the default back."""
+    variables = {} if rate is None else {"PEAKMESH_ORDER_WORKER_RATE": str(rate)}
+    devstack.restart_process("order_worker", variables)
+
+
+def _run(settings: ProcessSettings, shape: Shape) -> dict[str, Any]:
+    terminal = sys.stderr.isatty()
+    progress = Progress(lambda line: err.print(line, highlight=False, soft_wrap=True), plain=not terminal)
+    listener = Listener(say=progress.say, show=progress.show)
+
+    async def audit(sale_id: str, histories: Any) -> Any:
+        return await verdicts(settings, sale_id, histories)
+
+    sale = SaleRun(settings, shape, audit, listener)
+    if not terminal:
+        return ran(sale())
+    with Live(progress, console=err, refresh_per_second=8, transient=True):
+        return ran(sale())
+
+
+def _show_verdict(settings: ProcessSettings, verdict: dict[str, Any]) -> None:
+    counts = ("offered", "accepted", "pending", "sold_out", "errors", "persisted", "paid", "payment_failed", "oversold")
+    table(*counts, rows=[[str(verdict[name]) for name in counts]])
+    latency = verdict["latency_ms"]
+    rows = [[kind, *(f"{latency[kind][name]}" for name in ("p50", "p99", "p999"))] for kind in latency]
+    table("latency ms", "p50", "p99", "p99.9", rows=rows)
+    delay, late = verdict["consistency_delay_ms"], verdict["late_send_ms"]["p99"]
+    out.print(
+        f"peak backlog {verdict['peak_backlog']} · drained in {verdict['drain_seconds']} s at {verdict['drain_rate']}/s"
+        f" · answer to TO_SHIP p50 {delay['p50']} ms, p99 {delay['p99']} ms · generator late p99 {late} ms",
+        highlight=False,
+        soft_wrap=True,
+    )
+    out.print(" ".join(f"{name} {said}" for name, said in verdict["audit"].items()), highlight=False, soft_wrap=True)
+    folder = settings.run_dir / "sales" / verdict["sale_id"]
+    out.print(f"{folder / 'verdict.json'} · {folder / 'peak.png'}", highlight=False, soft_wrap=True)
+    style = "bold green" if verdict["verdict"] == "holds" else "bold red"
+    out.print(f"verdict: {verdict['verdict']}", style=style, highlight=False)
+
+
+@app.command("open")
+def open_(
+    sku: Annotated[str, typer.Option(help="a product of the catalogue")],
+    units: Annotated[int, typer.Option(help="units on sale")],
+    limit: Annotated[int, typer.Option(help="units a user may have")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Open a sale and print its sale_id."""
+    sale = ran(_operate("open_sale", sku, units, limit))
+    print_json(_as_dict(sale)) if as_json else print(sale.sale_id)
+
+
+@app.command()
+def close(sale_id: str, as_json: AsJson = False) -> None:
+    """Take no more orders; those accepted go on."""
+    _show_sale(ran(_operate("close_sale", sale_id)), as_json)
+
+
+@app.command()
+def show(sale_id: str, as_json: AsJson = False) -> None:
+    """A sale's stock, in the database and in Redis."""
+    _show_sale(ran(_operate("sale", sale_id)), as_json)
+
+
+async def _operate(method: str, *arguments: Any) -> pb.Sale:
+    settings = ProcessSettings()
+    issuer(settings)
+    async with operating(settings) as operator:
+        sale: pb.Sale = await getattr(Operator, method)(operator, *arguments)
+        return sale
+
+
+def _as_dict(sale: pb.Sale) -> dict[str, Any]:
+    shown: dict[str, Any] = MessageToDict(
+        sale, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return shown
+
+
+def _show_sale(sale: pb.Sale, as_json: bool) -> None:
+    if as_json:
+        print_json(_as_dict(sale))
+        return
+    out.print(sale.sale_id, pb.SaleState.Name(sale.state).removeprefix("SALE_STATE_"), highlight=False)
+    rows = [
+        [offer.sku, str(offer.units), where, *(str(getattr(stock, name)) for name in ("available", "reserved", "sold"))]
+        for offer in sale.offers
+        for where, stock in (("SQL", offer.database), ("Redis", offer.redis))
+    ]
+    table("sku", "units", "in", "available", "reserved", "sold", rows=rows)

@@ -1,0 +1,1 @@
+"""A whole flash sale: load, drain, audit, verdict."""

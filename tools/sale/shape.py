@@ -1,0 +1,37 @@
+"""What a sale run is asked for."""
+
+from dataclasses import dataclass
+
+DEFAULT_UNITS, DEFAULT_BUYERS = 2_000, 10_000
+# Slower than the crowd on purpose: the picture is of a peak that the database never sees.
+DEFAULT_DRAIN_RATE = 80.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`rate`: arrivals a second, None: half of what a calibration finds. `vouchers`: share of buyers with one.
+
+    Raises ValueError naming the option that is out of range.
+    """
+
+    units: int = DEFAULT_UNITS
+    buyers: int = DEFAULT_BUYERS
+    rate: float | None = None
+    processes: int = 2
+    drain_rate: float = DEFAULT_DRAIN_RATE
+    vouchers: float = 0.0
+    sku: str = ""
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        checks = {
+            "units": 1 <= self.units <= 1_000_000,
+            "buyers": 1 <= self.buyers <= 1_000_000,
+            "rate": self.rate is None or 0 < self.rate <= 100_000,
+            "processes": 1 <= self.processes <= 16,
+            "drain-rate": 0 < self.drain_rate <= 1_000_000,
+            "vouchers": 0 <= self.vouchers <= 1,
+        }
+        wrong = [f"--{name} is out of range" for name, good in checks.items() if not good]
+        if wrong:
+            raise ValueError("; ".join(wrong))

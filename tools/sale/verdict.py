@@ -1,0 +1,104 @@
+"""The verdict, pure: what clients were told, what the samples show, what the rows say, what the audit found."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tools.sale.watch import Sample
+
+History = Sequence[Mapping[str, Any]]
+
+
+def percentiles(values: Sequence[float], names: Mapping[str, float]) -> dict[str, float | None]:
+    """Nearest rank, rounded to 0.01; None where there is no value."""
+    ordered = sorted(values)
+    if not ordered:
+        return dict.fromkeys(names)
+    rank = {name: max(1, math.ceil(share * len(ordered))) - 1 for name, share in names.items()}
+    return {name: round(ordered[place], 2) for name, place in rank.items()}
+
+
+TAIL = {"p50": 0.50, "p99": 0.99, "p999": 0.999}
+
+
+def last_answers(history: History) -> dict[str, Mapping[str, Any]]:
+    """The final answer of each request."""
+    return {entry["request_id"]: entry for entry in history if entry["type"] != "invoke"}
+
+
+def latencies(history: History) -> dict[str, list[float]]:
+    """Milliseconds from the scheduled tap to the final answer, by outcome."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for entry in last_answers(history).values():
+        found[entry["outcome"]].append(entry["latency_ms"])
+    return found
+
+
+def consistency_delays(history: History, settled_ms: Mapping[str, int]) -> list[float]:
+    """Milliseconds from the answer QUEUED to TO_SHIP. `settled_ms`: order_id → Unix ms of TO_SHIP."""
+    queued = {entry["order_id"]: entry["t"] * 1000 for entry in history if entry.get("outcome") == "QUEUED"}
+    return [settled_ms[order_id] - at for order_id, at in queued.items() if order_id in settled_ms]
+
+
+def judge(
+    *,
+    sale_id: str,
+    units: int,
+    history: History,
+    samples: Sequence[Sample],
+    settled_ms: Mapping[str, int],
+    audit: Mapping[str, str],
+    origin: Mapping[str, Any],
+) -> dict[str, Any]:
+    """verdict.json. `holds` needs the whole audit, every accepted order persisted and ended, and no oversell."""
+    final, by_outcome, last = last_answers(history), latencies(history), samples[-1]
+    orders = {entry["order_id"] for entry in final.values() if entry["outcome"] == "QUEUED"}
+    answered = max((entry["t"] for entry in final.values()), default=0.0) - min(entry["t"] for entry in history)
+    refused = len(final) - len(orders) - len(by_outcome["SOLD_OUT"]) - len(by_outcome["PENDING"])
+    told = {
+        "sale_id": sale_id,
+        "units": units,
+        "offered": len(final),
+        "accepted": len(orders),
+        "pending": len(by_outcome["PENDING"]),
+        "sold_out": len(by_outcome["SOLD_OUT"]),
+        "errors": refused,
+        "persisted": last.persisted,
+        "paid": last.paid,
+        "payment_failed": last.payment_failed,
+        "oversold": max(0, last.paid - units),
+        "peak_backlog": max(sample.backlog for sample in samples),
+        "latency_ms": {
+            "accepted": percentiles(by_outcome["QUEUED"], TAIL),
+            "sold_out": percentiles(by_outcome["SOLD_OUT"], TAIL),
+        },
+        "late_send_ms": percentiles([e["late_ms"] for e in history if e["type"] == "invoke"], {"p99": 0.99}),
+        "accept_rate": round(len(orders) / _busy_seconds(history), 1),
+        "offered_rate": round(len(final) / max(answered, 0.001), 1),
+        "drain_seconds": round(_reached(samples, lambda sample: sample.ended), 2),
+        "drain_rate": round(last.persisted / max(_reached(samples, lambda sample: sample.persisted), 0.001), 1),
+        "consistency_delay_ms": percentiles(consistency_delays(history, settled_ms), {"p50": 0.5, "p99": 0.99}),
+        "audit": dict(audit),
+    }
+    return told | {"verdict": _verdict(told, last)} | dict(origin)
+
+
+def _verdict(told: Mapping[str, Any], last: Sample) -> str:
+    verdicts = set(told["audit"].values())
+    agree = told["accepted"] == told["persisted"] == last.ended and told["oversold"] == 0
+    if "violated" in verdicts or not agree:
+        return "violated"
+    return "unknown" if "unknown" in verdicts or not verdicts else "holds"
+
+
+def _busy_seconds(history: History) -> float:
+    """From the first tap to the last order accepted."""
+    first: float = min(entry["t"] for entry in history)
+    last: float = max((entry["t"] for entry in history if entry.get("outcome") == "QUEUED"), default=first)
+    return max(last - first, 0.001)
+
+
+def _reached(samples: Sequence[Sample], count: Callable[[Sample], int]) -> float:
+    """Seconds at which the count was what it is at the end."""
+    return next(sample.at for sample in samples if count(sample) == count(samples[-1]))
