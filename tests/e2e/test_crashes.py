@@ -1,0 +1,123 @@
+"""Processes and servers that die in the middle of a sale: nothing accepted is lost, nothing is done twice."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from meshkit.errors import DeadlinePassed, DependencyUnavailable
+from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
+from tests.e2e.shop import OpenSale, Shop, State
+from tests.polling import eventually
+from tools.audit.report import Verdict
+from tools.audit.run import run_audit
+from tools.devstack import Mesh, restart_process, start_process, stop_process, wait_ready
+
+ENDED = (State.ORDER_STATE_TO_SHIP,)
+
+
+async def _persist(shop: Shop, user: str, sale: OpenSale) -> tuple[str, list[int]]:
+    """Buys as a stubborn client does: the same request_id until QUEUED. Returns the order and every answer."""
+    request = shop.request(sale)
+    answers: list[int] = []
+    order_ids: set[str] = set()
+
+    async def queued() -> bool:
+        try:
+            answer = await shop.send(user, request, timeout=5)
+        except (DependencyUnavailable, DeadlinePassed):
+            return False
+        answers.append(answer.acceptance)
+        order_ids.add(answer.order_id)
+        return answer.acceptance == checkout.ACCEPTANCE_QUEUED
+
+    await eventually(queued, within=60, every=0.3)
+    assert len(order_ids) == 1
+    return order_ids.pop(), answers
+
+
+async def _assert_audit_holds(shop: Shop, sale: OpenSale, queued: list[str], folder: Path) -> None:
+    """Every invariant, with what the buyers were told as history; the lag may need a moment to be committed."""
+    history = folder / "history.jsonl"
+    lines = [json.dumps({"type": "ok", "outcome": "QUEUED", "order_id": order_id}) for order_id in queued]
+    history.write_text("\n".join(lines))
+    told: list[str] = []
+
+    async def holds() -> bool:
+        report = await run_audit(shop.settings, sale.sale_id, [history])
+        told[:] = [f"{line.invariant} {line.verdict}: {line.detail}" for line in report.lines]
+        return all(line.verdict is Verdict.HOLDS for line in report.lines)
+
+    try:
+        await eventually(holds, within=20, every=0.5)
+    except AssertionError:
+        raise AssertionError("\n".join(told)) from None
+
+
+async def _all_end(shop: Shop, orders: dict[str, str]) -> None:
+    for user, order_id in orders.items():
+        await shop.reaches(user, order_id, *ENDED, within=40)
+
+
+async def test_kafka_stops_for_ten_seconds(shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
+    sale = await shop.open_sale(units=100)
+    early = await asyncio.gather(*[_persist(shop, f"early-{n}", sale) for n in range(10)])
+    await asyncio.to_thread(stop_process, "kafka", mesh, kill=True)
+    buyers = [asyncio.create_task(_persist(shop, f"late-{n}", sale)) for n in range(30)]
+    _, waiting = await asyncio.wait(buyers, timeout=10)
+    assert waiting, "no order can be QUEUED while Kafka is down"
+    await asyncio.to_thread(start_process, "kafka", mesh)
+    late = await asyncio.gather(*buyers)
+    assert any(checkout.ACCEPTANCE_PENDING in answers for _, answers in late)
+    orders = {f"early-{n}": order_id for n, (order_id, _) in enumerate(early)}
+    orders |= {f"late-{n}": order_id for n, (order_id, _) in enumerate(late)}
+    assert len(set(orders.values())) == 40
+    await _all_end(shop, orders)
+    await _assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("process", "point"),
+    [
+        ("order_worker", "after_db_commit"),
+        ("order_worker", "after_follow_ups"),
+        ("payment_worker", "after_debit_started"),
+        ("payment_worker", "after_debit_call"),
+        ("payment_worker", "after_debit_stored"),
+        ("checkout_svc_0", "after_reserve"),
+        ("checkout_svc_0", "after_publish"),
+    ],
+)
+async def test_a_process_killed_at(process: str, point: str, shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
+    sale = await shop.open_sale(units=20)
+    await asyncio.to_thread(restart_process, process, {"PEAKMESH_CRASH_AT": point}, mesh)
+    bought = await asyncio.gather(*[_persist(shop, f"buyer-{n}", sale) for n in range(20)])
+    orders = {f"buyer-{n}": order_id for n, (order_id, _) in enumerate(bought)}
+    await _all_end(shop, orders)
+    await asyncio.to_thread(wait_ready, process, mesh)
+    assert (await shop.offer(sale)).database.sold == 20
+    await _assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
+
+
+async def test_an_order_past_its_deadline_expires_and_is_not_charged(shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
+    sale = await shop.open_sale(units=5)
+    await asyncio.to_thread(stop_process, "payment_worker", mesh)
+    brief = {"PEAKMESH_ORDER_DEADLINE_SECONDS": "2"}
+    for name in ("checkout_svc_0", "checkout_svc_1"):
+        await asyncio.to_thread(restart_process, name, brief, mesh)
+    try:
+        bought = await asyncio.gather(*[_persist(shop, f"buyer-{n}", sale) for n in range(5)])
+        orders = {f"buyer-{n}": order_id for n, (order_id, _) in enumerate(bought)}
+        for user, order_id in orders.items():
+            await shop.reaches(user, order_id, State.ORDER_STATE_EXPIRED, within=30)
+    finally:
+        for name in ("checkout_svc_0", "checkout_svc_1"):
+            await asyncio.to_thread(restart_process, name, None, mesh)
+        await asyncio.to_thread(start_process, "payment_worker", mesh)
+
+    async def all_back() -> bool:
+        return (await shop.offer(sale)).redis.available == 5
+
+    await eventually(all_back, within=10)
+    await _assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
