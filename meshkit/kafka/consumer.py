@@ -115,7 +115,7 @@ async def consuming(
         client_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        session_timeout_ms=10_000,
+        session_timeout_ms=6_000,  # the least a broker takes: so long a killed member's partitions wait
         heartbeat_interval_ms=1_000,
         # Defaults to the session time-out: too short for a batch that waits on the database.
         rebalance_timeout_ms=int(rebalance_timeout * 1000),

@@ -12,7 +12,7 @@ from tests.e2e.shop import OpenSale, Shop, State
 from tests.polling import eventually
 from tools.audit.report import Verdict
 from tools.audit.run import run_audit
-from tools.devstack import Mesh, restart_process, start_process, stop_process, wait_ready
+from tools.devstack import Mesh, kill_process, restart_process, start_process, stop_process, wait_ready
 
 ENDED = (State.ORDER_STATE_TO_SHIP,)
 
@@ -97,6 +97,20 @@ async def test_a_process_killed_at(process: str, point: str, shop: Shop, mesh: M
     await _all_end(shop, orders)
     await asyncio.to_thread(wait_ready, process, mesh)
     assert (await shop.offer(sale)).database.sold == 20
+    await _assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
+
+
+@pytest.mark.parametrize("server", ["redis", "mariadb", "envoy"])
+async def test_a_server_killed_in_the_middle(server: str, shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
+    sale = await shop.open_sale(units=30)
+    early = [asyncio.create_task(_persist(shop, f"early-{n}", sale)) for n in range(15)]
+    dead = await asyncio.to_thread(kill_process, server, mesh=mesh)
+    late = [asyncio.create_task(_persist(shop, f"late-{n}", sale)) for n in range(15)]
+    await asyncio.to_thread(wait_ready, server, mesh, not_pid=dead)
+    orders = {f"early-{n}": order_id for n, (order_id, _) in enumerate(await asyncio.gather(*early))}
+    orders |= {f"late-{n}": order_id for n, (order_id, _) in enumerate(await asyncio.gather(*late))}
+    assert len(set(orders.values())) == 30
+    await _all_end(shop, orders)
     await _assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
 
 
