@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tools.devstack.logfile import tail
+from tools.devstack.priority import give_way
 from tools.devstack.spec import ROOT, DevstackError, Mesh, ProcessSpec
 from tools.devstack.state import Entry, Pid
 from tools.devstack.table import environment
@@ -197,6 +198,8 @@ class Life:
         await asyncio.sleep(min(self.policy.longest_delay, self.policy.first_delay * 2 ** (self._quick_crashes - 1)))
 
     def _set_ready(self, state: str = "ready") -> None:
+        if self.spec.nice and self.entry.pid:
+            give_way(self.entry.pid.number, self.spec.nice)
         self.entry.seconds_to_ready = round(time.monotonic() - self._started, 2)
         self.ready.set()
         self._set(state)

@@ -49,7 +49,8 @@ class ProcessSpec:
 
     `prepare` lays folders and configuration before each start and is harmless to repeat. `probe` raises until the
     process does its work. A `once` row runs to its end: exit status 0 is its readiness. A row with `call` is no
-    process: the supervisor awaits it, once. `user` is the uid to run as.
+    process: the supervisor awaits it, once. `user` is the uid to run as, `nice` how much it
+    gives way once it is ready.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ProcessSpec:
     probe: Callable[[Mesh], Awaitable[None]] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     user: Callable[[], int | None] = lambda: None
+    nice: int = 0
     once: bool = False
     call: Callable[[Mesh], Awaitable[None]] | None = None
     ready_within: float = 40.0

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
 
+from tools.devstack.priority import BEHIND_THE_BUFFER
 from tools.devstack.servers import kafka, mariadb, redis
 from tools.devstack.spec import ROOT, Mesh, ProcessSpec
 
@@ -33,7 +34,12 @@ def lazily(module: str, function: str, *arguments: str) -> Callable[[Mesh], Awai
 
 
 def ours(
-    name: str, *module: str, port: str, depends_on: tuple[str, ...], env: dict[str, str] | None = None
+    name: str,
+    *module: str,
+    port: str,
+    depends_on: tuple[str, ...],
+    env: dict[str, str] | None = None,
+    nice: int = 0,
 ) -> ProcessSpec:
     """A gRPC process of ours: serves `port`, and `<port>_metrics`."""
     return ProcessSpec(
@@ -43,6 +49,7 @@ def ours(
         depends_on=depends_on,
         probe=lazily("probes", "grpc_serves", port),
         env=env or {},
+        nice=nice,
     )
 
 
@@ -78,6 +85,7 @@ TABLE: tuple[ProcessSpec, ...] = (
         prepare=mariadb.prepare,
         probe=lazily("probes", "mariadb_reads_a_row"),
         user=mariadb.user,
+        nice=BEHIND_THE_BUFFER,
     ),
     ProcessSpec(
         "kafka",
@@ -91,7 +99,7 @@ TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("migrate", python("kernel.migrate"), depends_on=("mariadb",), once=True),
     ProcessSpec("topics", call=lazily("steps", "ensure_topics"), depends_on=("kafka",)),
     ProcessSpec("envoy", python("envoy"), ENVOY_PORTS, ("identity",), probe=lazily("probes", "envoy_is_live")),
-    ours("providers", "tools.providers", port="providers", depends_on=("identity",)),
+    ours("providers", "tools.providers", port="providers", depends_on=("identity",), nice=BEHIND_THE_BUFFER),
     ours("promo_svc", "promo_svc", port="promo", depends_on=("identity", "migrate")),
     ours("governor", "governor", port="governor", depends_on=_NEEDS_ALL_DATA),
     checkout(0),
