@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from meshkit.tracing import traceparent
+
 
 def setup_logging(process: str, level: str = "info") -> None:
     terminal = sys.stderr.isatty()
@@ -14,6 +16,7 @@ def setup_logging(process: str, level: str = "info") -> None:
     renderer: Any = console if terminal else structlog.processors.JSONRenderer()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -41,6 +44,14 @@ def _route_standard_logging(shared: list[Any], renderer: Any, level: str) -> Non
     root.handlers[:] = [handler]
     # INFO of aiokafka alone is a line a rebalance and a metadata refresh; WARNING keeps what an operator acts on.
     root.setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+
+
+def _add_trace(_logger: Any, _method: str, event: Any) -> Any:
+    """The call being served, where there is one."""
+    trace = traceparent()
+    if trace:
+        event.setdefault("traceparent", trace)
+    return event
 
 
 def get_logger(name: str) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import grpc
 from grpc import StatusCode
 
+from meshkit import tracing
 from meshkit.errors import PeakmeshError, RoleRequired, Undecodable
 from meshkit.identity import Identity, Role, TokenVerifier
 from meshkit.log import get_logger
@@ -77,8 +78,10 @@ class Edge(grpc.aio.ServerInterceptor):
         return grpc.unary_unary_rpc_method_handler(unary, deserializer, handler.response_serializer)
 
     def _enter(self, method: str, request: Any, context: Any) -> None:
+        metadata = dict(context.invocation_metadata() or ())
+        tracing.begin(metadata)
         if self._access.verifier is not None:
-            identity = self._access.check(method, dict(context.invocation_metadata() or ()))
+            identity = self._access.check(method, metadata)
             if identity is not None:
                 _caller.set(identity)
         if request is _BAD_BYTES:
@@ -144,8 +147,7 @@ async def _refuse(error: BaseException, method: str, context: Any) -> NoReturn:
     if not isinstance(error, Exception):
         raise error
     if not isinstance(error, PeakmeshError):
-        trace = dict(context.invocation_metadata() or ()).get("traceparent", "")
-        log.error("call failed", method=method, traceparent=trace, exc_info=error)
+        log.error("call failed", method=method, exc_info=error)
         error = PeakmeshError("internal error")
     await context.abort(error.code, to_status(error).message, trailers(error))
     raise AssertionError("abort returned")
