@@ -1,6 +1,7 @@
 """`peakmesh sale run|open|close|show`."""
 
 import sys
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -16,8 +17,8 @@ from tools.cli.console import AsJson, err, out, print_json, ran, table, told
 from tools.cli.progress import Progress
 from tools.cli.token import issuer
 from tools.sale.operator import Operator, operating
-from tools.sale.run import Listener, SaleRun
-from tools.sale.shape import DEFAULT_BUYERS, DEFAULT_DRAIN_RATE, DEFAULT_UNITS, Shape
+from tools.sale.run import SaleRun, Surroundings
+from tools.sale.shape import DEFAULT_BUYERS, DEFAULT_UNITS, Shape
 
 app = typer.Typer(help="Flash sales: run one whole, or open, close and show one.", no_args_is_help=True)
 
@@ -26,10 +27,10 @@ app = typer.Typer(help="Flash sales: run one whole, or open, close and show one.
 def run(
     units: Annotated[int, typer.Option(help="units on sale")] = DEFAULT_UNITS,
     buyers: Annotated[int, typer.Option(help="buyers, one tap each")] = DEFAULT_BUYERS,
-    rate: Annotated[float | None, typer.Option(help="taps a second; default: 40 % of a short calibration")] = None,
+    rate: Annotated[float | None, typer.Option(help="taps a second; default: half of a short calibration")] = None,
     duration: Annotated[float | None, typer.Option(help="seconds; instead of --rate: buyers ÷ duration")] = None,
     processes: Annotated[int, typer.Option(help="load generator processes")] = 2,
-    drain_rate: Annotated[float, typer.Option(help="orders a second into the database")] = DEFAULT_DRAIN_RATE,
+    drain_rate: Annotated[float | None, typer.Option(help="orders a second into SQL; default: rate ÷ 3")] = None,
     vouchers: Annotated[float, typer.Option(help="share of buyers with a voucher, 0 to 1")] = 0.0,
     seed: Annotated[int, typer.Option(help="of the arrivals")] = 1,
     as_json: AsJson = False,
@@ -42,12 +43,7 @@ def run(
             rate = buyers / duration if duration > 0 else 0.0
         shape = Shape(units, buyers, rate, processes, drain_rate, vouchers, seed=seed)
         issuer(settings)
-    with told():
-        _pace(drain_rate)
-        try:
-            verdict = _run(settings, shape)
-        finally:
-            _pace(None)
+    verdict = _run(settings, shape)
     if as_json:
         print_json(verdict)
     else:
@@ -64,12 +60,8 @@ def _pace(rate: float | None) -> None:
 def _run(settings: ProcessSettings, shape: Shape) -> dict[str, Any]:
     terminal = sys.stderr.isatty()
     progress = Progress(lambda line: err.print(line, highlight=False, soft_wrap=True), plain=not terminal)
-    listener = Listener(say=progress.say, show=progress.show)
-
-    async def audit(sale_id: str, histories: Any) -> Any:
-        return await verdicts(settings, sale_id, histories)
-
-    sale = SaleRun(settings, shape, audit, listener)
+    around = Surroundings(partial(verdicts, settings), _pace, progress.say, progress.show)
+    sale = SaleRun(settings, shape, around)
     if not terminal:
         return ran(sale())
     with Live(progress, console=err, refresh_per_second=8, transient=True):
@@ -92,6 +84,8 @@ def _show_verdict(settings: ProcessSettings, verdict: dict[str, Any]) -> None:
     out.print(" ".join(f"{name} {said}" for name, said in verdict["audit"].items()), highlight=False, soft_wrap=True)
     folder = settings.run_dir / "sales" / verdict["sale_id"]
     out.print(f"{folder / 'verdict.json'} · {folder / 'peak.png'}", highlight=False, soft_wrap=True)
+    for reason in verdict["why"]:
+        out.print(reason, style="red", highlight=False)
     style = "bold green" if verdict["verdict"] == "holds" else "bold red"
     out.print(f"verdict: {verdict['verdict']}", style=style, highlight=False)
 

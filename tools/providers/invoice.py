@@ -3,13 +3,14 @@
 import sqlite3
 from typing import Any
 
+from meshkit.clock import wall_ms
 from meshkit.errors import KeyBarred, KeyNotFound
 from meshkit.money import from_minor
 from meshkit.rpc.fields import Fields
 from peakmesh.provider.v1 import invoice_service_pb2 as pb
 from peakmesh.provider.v1 import invoice_service_pb2_grpc as rpc
 from tools.providers import checks
-from tools.providers.journal import Journal, now_ms
+from tools.providers.journal import Journal
 
 
 class InvoiceServicer(rpc.InvoiceServiceServicer):
@@ -40,7 +41,7 @@ def _issue(db: sqlite3.Connection, key: str, user_id: str, minor: int, currency:
     if known is None:
         # MAX + 1 in the journal's only writer: a number whose transaction fails is the next one's.
         (number,) = db.execute("SELECT COALESCE(MAX(invoice_number), 0) + 1 FROM invoices").fetchone()
-        row = (number, key, user_id, minor, currency, now_ms())
+        row = (number, key, user_id, minor, currency, wall_ms())
         db.execute("INSERT INTO invoices VALUES (?, ?, ?, ?, ?, ?)", row)
         return pb.Invoice(idempotency_key=key, invoice_number=number, amount=from_minor(minor, currency))
     if (known["user_id"], known["amount_minor"], known["currency"]) != (user_id, minor, currency):

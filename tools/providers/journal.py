@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -123,7 +122,3 @@ def _giving(result: Any) -> Callable[[Future[Any]], None]:
 
 def _raising(error: Exception) -> Callable[[Future[Any]], None]:
     return lambda future: future.set_exception(error)
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000

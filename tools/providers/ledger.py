@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from tools.providers.journal import now_ms
+from meshkit.clock import wall_ms
 
 SYSTEM = "system"  # where money comes from and goes to outside the sandbox; alone may be negative
 MERCHANT = "merchant"
@@ -36,7 +36,7 @@ def transfer(
 def _record(db: sqlite3.Connection, kind: str, key: str, amounts: dict[str, int], currency: str) -> str:
     (number,) = db.execute("SELECT COALESCE(MAX(transfer_no), 0) + 1 FROM transfers").fetchone()
     transfer_id = f"tr-{number:012d}"
-    db.execute("INSERT INTO transfers VALUES (?, ?, ?, ?, ?)", (number, transfer_id, kind, key, now_ms()))
+    db.execute("INSERT INTO transfers VALUES (?, ?, ?, ?, ?)", (number, transfer_id, kind, key, wall_ms()))
     rows = [(transfer_id, account, currency, amount) for account, amount in amounts.items()]
     db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?)", rows)
     return transfer_id

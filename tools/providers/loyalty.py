@@ -3,12 +3,13 @@
 import sqlite3
 from typing import Any
 
+from meshkit.clock import wall_ms
 from meshkit.errors import KeyBarred, KeyNotFound
 from meshkit.rpc.fields import Fields
 from peakmesh.provider.v1 import loyalty_service_pb2 as pb
 from peakmesh.provider.v1 import loyalty_service_pb2_grpc as rpc
 from tools.providers import checks
-from tools.providers.journal import Journal, now_ms
+from tools.providers.journal import Journal
 
 
 def coins_for(amount_minor: int) -> int:
@@ -43,7 +44,7 @@ def _grant(db: sqlite3.Connection, key: str, user_id: str, minor: int, currency:
     known = _find(db, key)
     if known is None:
         coins = coins_for(minor)
-        db.execute("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?)", (key, user_id, minor, currency, coins, now_ms()))
+        db.execute("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?)", (key, user_id, minor, currency, coins, wall_ms()))
         return pb.Grant(idempotency_key=key, user_id=user_id, coins=coins)
     if (known["user_id"], known["amount_minor"], known["currency"]) != (user_id, minor, currency):
         raise KeyBarred("this key names another grant", metadata={"idempotency_key": key})

@@ -5,6 +5,7 @@ import re
 import sqlite3
 from typing import Any
 
+from meshkit.clock import wall_ms
 from meshkit.errors import KeyBarred, KeyNotFound
 from meshkit.money import from_minor
 from meshkit.rpc.fields import Fields
@@ -12,7 +13,7 @@ from peakmesh.order.v1.order_pb2 import ShippingAddress
 from peakmesh.provider.v1 import shipping_service_pb2 as pb
 from peakmesh.provider.v1 import shipping_service_pb2_grpc as rpc
 from tools.providers import checks, tariff
-from tools.providers.journal import Journal, now_ms
+from tools.providers.journal import Journal
 
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 _WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
@@ -32,7 +33,7 @@ class ShippingServicer(rpc.ShippingServiceServicer):
         def work(db: sqlite3.Connection) -> pb.QuoteShippingResponse:
             known = db.execute("SELECT * FROM quotes WHERE key = ?", (request.idempotency_key,)).fetchone()
             if known is None:
-                row = (request.idempotency_key, body[0], body[1], zone, body[2], minor, now_ms())
+                row = (request.idempotency_key, body[0], body[1], zone, body[2], minor, wall_ms())
                 db.execute("INSERT INTO quotes VALUES (?, ?, ?, ?, ?, ?, ?)", row)
                 return pb.QuoteShippingResponse(price=from_minor(minor, request.currency_code), zone=zone)
             if (known["weight_grams"], known["address"], known["currency"]) != body:
@@ -94,7 +95,7 @@ def _book(db: sqlite3.Connection, key: str, quote_key: str) -> str:
         raise KeyNotFound("no quote is recorded under this key", metadata={"idempotency_key": quote_key})
     (number,) = db.execute("SELECT COALESCE(MAX(booking_no), 0) + 1 FROM bookings").fetchone()
     tracking = tracking_number(number)
-    db.execute("INSERT INTO bookings VALUES (?, ?, ?, ?, ?)", (number, key, quote_key, tracking, now_ms()))
+    db.execute("INSERT INTO bookings VALUES (?, ?, ?, ?, ?)", (number, key, quote_key, tracking, wall_ms()))
     return tracking
 
 

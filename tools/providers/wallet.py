@@ -4,8 +4,9 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from meshkit.clock import wall_ms
 from meshkit.errors import KeyBarred, KeyNotFound
-from tools.providers.journal import Journal, now_ms
+from tools.providers.journal import Journal
 from tools.providers.ledger import MERCHANT, balance, open_wallet, set_balance, transfer, wallet_of
 
 DONE, DECLINED, VOIDED = "DONE", "DECLINED", "VOIDED"
@@ -80,7 +81,7 @@ class Wallet:
                 raise KeyNotFound("no debit under this key took money", metadata={"idempotency_key": debit_key})
             moved = debit.refund_transfer_id or _give_back(db, "refund", key, debit)
             db.execute("UPDATE debits SET refund_transfer_id = ? WHERE key = ?", (moved, debit_key))
-            db.execute("INSERT INTO refunds VALUES (?, ?, ?, ?)", (key, debit_key, moved, now_ms()))
+            db.execute("INSERT INTO refunds VALUES (?, ?, ?, ?)", (key, debit_key, moved, wall_ms()))
             return moved
 
         return self._journal.run(work)
@@ -131,7 +132,7 @@ def _require(db: sqlite3.Connection, key: str) -> Debit:
 
 def _insert(db: sqlite3.Connection, debit: Debit) -> Debit:
     row = (debit.key, debit.state, debit.user_id, debit.amount_minor, debit.currency)
-    more = (debit.transfer_id, debit.refund_transfer_id, debit.reason, now_ms())
+    more = (debit.transfer_id, debit.refund_transfer_id, debit.reason, wall_ms())
     db.execute("INSERT INTO debits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row + more)
     return debit
 

@@ -1,8 +1,10 @@
-"""How much this machine takes: a short closed loop on a sale of its own."""
+"""How much this machine takes: a short closed loop on a sale of its own, in which every tap is accepted."""
 
 import time
 from dataclasses import replace
 from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meshkit.identity import TokenIssuer
 from tools.sale.crowd import Crowd
@@ -10,20 +12,28 @@ from tools.sale.history import read
 from tools.sale.load import buyers, split
 from tools.sale.operator import Operator
 from tools.sale.verdict import last_answers
+from tools.sale.watch import Watch
 
-SECONDS, CONCURRENCY, BUYERS = 2.0, 32, 4_000
-# Few units: what is accepted here must drain before the sale is judged, and a refusal costs checkout nearly the same.
-UNITS = 50
-SHARE = 0.4
+# Accepted taps, since they cost the most: a loop of refusals would promise twice what the first seconds can take.
+SECONDS, CONCURRENCY, BUYERS = 2.0, 16, 4_000
+SHARE = 0.5
+DRAINED_WITHIN = 60.0
 
 
-async def calibrated_rate(operator: Operator, issuer: TokenIssuer, target: str, sku: str, folder: Path) -> float:
-    """Arrivals a second that leave this machine room: SHARE of what a closed loop reached."""
-    sale = await operator.open_sale(sku, UNITS, 1)
-    crowd = buyers(issuer, sale.sale_id, [0.0] * BUYERS, 0.0, 1)
-    [spec] = split(target, sale, crowd, time.time(), 1, folder)
-    await Crowd(folder).run([replace(spec, concurrency=CONCURRENCY, seconds=SECONDS)])
+async def calibrated_rate(
+    operator: Operator, engine: AsyncEngine, issuer: TokenIssuer, target: str, sku: str, processes: int, folder: Path
+) -> float:
+    """Arrivals a second that leave this machine room: SHARE of what the closed loop reached. Returns once what it
+    bought has ended, so that it costs the sale nothing. Raises TimeoutError where it does not end."""
+    sale = await operator.open_sale(sku, BUYERS, 1)
+    people = buyers(issuer, sale.sale_id, [0.0] * BUYERS, 0.0, 1)
+    specs = split(target, sale, people, time.time(), processes, folder)
+    crowd = Crowd(folder)
+    await crowd.run([replace(spec, concurrency=CONCURRENCY, seconds=SECONDS) for spec in specs])
     await operator.close_sale(sale.sale_id)
-    history = read([Path(spec.history)])
+    history = read([Path(spec.history) for spec in specs])
     times = [entry["t"] for entry in history]
-    return SHARE * len(last_answers(history)) / max(float(times[-1] - times[0]), 0.1)
+    rate = SHARE * len(last_answers(history)) / max(float(max(times) - min(times)), 0.1)
+    watch = Watch(engine, sale.sale_id, crowd, time.time())
+    await watch.drained(crowd.counts["accepted"], DRAINED_WITHIN, lambda _: None)
+    return rate

@@ -1,17 +1,19 @@
 """The picture of a sale: the crowd's peak above, the database's flat line below, the backlog between them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 
 from tools.sale.watch import Sample
 
-INK, CROWD, ACCEPTED, ROWS, PAID, BACKLOG = "#22303c", "#c9d3dc", "#e4572e", "#1b7f79", "#7a9e3f", "#3d5a80"
+INK, CROWD, ACCEPTED, ROWS, PAID, BACKLOG = "#22303c", "#cfd8e0", "#e4572e", "#1b7f79", "#8a9a2b", "#3d5a80"
 WINDOW_SECONDS = 1.0
 
 
@@ -26,28 +28,52 @@ def rates(samples: Sequence[Sample], of: Callable[[Sample], int]) -> list[float]
     return found
 
 
-def draw(samples: Sequence[Sample], title: str, path: Path) -> None:
-    """Writes a PNG of 1600 × 1000 pixels."""
-    at = [sample.at for sample in samples]
+def draw(samples: Sequence[Sample], verdict: Mapping[str, Any], path: Path) -> None:
+    """Writes a PNG of 1600 × 1000 pixels. `verdict` as in verdict.json."""
     plt.rcParams.update({"font.size": 12, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": "#9aa7b2"})
     figure, (upper, lower) = plt.subplots(2, 1, sharex=True, figsize=(12.8, 8), height_ratios=(3, 2))
-    offered = rates(samples, lambda sample: sample.offered)
-    upper.fill_between(at, offered, color=CROWD, label="offered (taps on “Buy”)")
-    upper.plot(at, rates(samples, lambda s: s.accepted), color=ACCEPTED, lw=2, label="accepted (answered QUEUED)")
-    upper.plot(at, rates(samples, lambda s: s.persisted), color=ROWS, lw=2.5, label="persisted (rows in the database)")
-    upper.plot(at, rates(samples, lambda s: s.paid), color=PAID, lw=1.5, ls="--", label="paid")
-    upper.set_ylabel("orders a second")
-    upper.set_title(title, loc="left", fontsize=14, fontweight="bold")
-    lower.fill_between(at, [sample.backlog for sample in samples], color=BACKLOG, alpha=0.85)
-    lower.set_ylabel("backlog in Kafka (orders)")
-    lower.set_xlabel("seconds since the sale opened")
+    _draw_rates(upper, samples)
+    _draw_backlog(lower, samples)
+    upper.set_title(_story(verdict), loc="left", fontsize=13, fontweight="bold", pad=34)
+    upper.legend(frameon=False, loc="lower left", bbox_to_anchor=(-0.01, 0.995), ncols=4, fontsize=11)
     for axes in (upper, lower):
         axes.grid(axis="y", color="#e6ebef")
         axes.set_axisbelow(True)
         axes.set_ylim(bottom=0)
-        axes.set_xlim(0, max(at))
+        axes.set_xlim(0, max(1.0, samples[-1].at))
         axes.spines[["top", "right"]].set_visible(False)
-    upper.legend(frameon=False, loc="upper right")
     figure.tight_layout()
     figure.savefig(path, dpi=125)
     plt.close(figure)
+
+
+def _story(verdict: Mapping[str, Any]) -> str:
+    return (
+        f"{verdict['offered']:,} taps, {verdict['units']:,} units, {verdict['accepted']:,} orders accepted;"
+        f" the database saw {verdict['drain_rate']:.0f} a second"
+    )
+
+
+def _draw_rates(axes: Axes, samples: Sequence[Sample]) -> None:
+    at = [sample.at for sample in samples]
+    axes.fill_between(at, rates(samples, lambda s: s.offered), color=CROWD, label="offered: taps on “Buy”")
+    axes.plot(at, rates(samples, lambda s: s.accepted), color=ACCEPTED, lw=2, label="accepted: told QUEUED")
+    axes.plot(at, rates(samples, lambda s: s.paid), color=PAID, lw=1.4, ls=(0, (3, 2)), label="paid")
+    axes.plot(at, rates(samples, lambda s: s.persisted), color=ROWS, lw=3, label="persisted: rows written")
+    axes.set_ylabel("orders a second")
+
+
+def _draw_backlog(axes: Axes, samples: Sequence[Sample]) -> None:
+    axes.fill_between([s.at for s in samples], [s.backlog for s in samples], color=BACKLOG, alpha=0.85)
+    axes.set_ylabel("waiting in Kafka")
+    axes.set_xlabel("seconds since the sale opened")
+    peak = max(samples, key=lambda sample: sample.backlog)
+    if peak.backlog:
+        axes.annotate(
+            f"{peak.backlog:,} orders, {peak.at:.0f} s after the start",
+            (peak.at, peak.backlog),
+            xytext=(14, -4),
+            textcoords="offset points",
+            color=BACKLOG,
+            fontweight="bold",
+        )

@@ -26,7 +26,7 @@ from tools.sale.operator import Operator, operating
 from tools.sale.origin import origin
 from tools.sale.picture import draw
 from tools.sale.schedule import arrivals
-from tools.sale.shape import Shape
+from tools.sale.shape import DRAIN_SHARE, Shape
 from tools.sale.verdict import judge
 from tools.sale.watch import Sample, Watch
 
@@ -40,9 +40,14 @@ AUDIT_WITHIN = 20.0
 
 
 @dataclass
-class Listener:
-    """How a run tells what it does: `say` a sentence, `show` a sample."""
+class Surroundings:
+    """What a run is given from outside: the audit, the pace of order_worker (None: its default), and where to tell.
 
+    `say` a sentence, `show` a sample.
+    """
+
+    audit: Audit
+    pace: Callable[[float | None], None]
     say: Callable[[str], None]
     show: Callable[[Sample], None]
 
@@ -51,8 +56,7 @@ class Listener:
 class SaleRun:
     settings: ProcessSettings
     shape: Shape
-    audit: Audit
-    listener: Listener
+    around: Surroundings
     issuer: TokenIssuer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,41 +70,58 @@ class SaleRun:
         """The verdict, also written to `<run_dir>/sales/<sale_id>/verdict.json` beside `peak.png`."""
         async with operating(self.settings) as operator, database(self.settings.database, pool_size=2) as engine:
             sku = self.shape.sku or await self._product(operator)
-            rate = self.shape.rate or await self._calibrate(operator, sku)
-            sale = await operator.open_sale(sku, self.shape.units, 1)
-            folder = self.settings.run_dir / "sales" / sale.sale_id
-            folder.mkdir(parents=True)
-            self.listener.say(f"{sale.sale_id}: {self.shape.units} units, {self.shape.buyers} buyers, {rate:.0f}/s")
-            watch, histories = await self._sell(engine, sale, rate, folder)
-            accepted = watch.crowd.counts["accepted"]
-            self.listener.say(f"{accepted} accepted; draining at {self.shape.drain_rate:.0f}/s …")
-            within = 60 + 2 * accepted / self.shape.drain_rate
-            await watch.drained(accepted, within, self.listener.show)
-            await operator.close_sale(sale.sale_id)
-            self.listener.say("drained; auditing …")
-            verdicts = await self._audited(sale.sale_id, histories)
-            verdict = judge(
-                sale_id=sale.sale_id,
-                units=self.shape.units,
-                history=read(histories),
-                samples=watch.samples,
-                settled_ms=await _settled(engine, sale.sale_id),
-                audit=verdicts,
-                origin=origin(),
-            )
+            rate = self.shape.rate or await self._calibrate(operator, engine, sku)
+            drain_rate = self.shape.drain_rate or round(rate * DRAIN_SHARE, 1)
+            await asyncio.to_thread(self.around.pace, drain_rate)
+            try:
+                return await self._sale(operator, engine, sku, rate, drain_rate)
+            finally:
+                await asyncio.to_thread(self.around.pace, None)
+
+    async def _sale(
+        self, operator: Operator, engine: AsyncEngine, sku: str, rate: float, drain_rate: float
+    ) -> dict[str, Any]:
+        sale = await operator.open_sale(sku, self.shape.units, 1)
+        folder = self.settings.run_dir / "sales" / sale.sale_id
+        folder.mkdir(parents=True)
+        taps = f"{self.shape.units} units, {self.shape.buyers} buyers, {rate:.0f} taps a second"
+        self.around.say(f"{sale.sale_id}: {taps}, drained at {drain_rate:.0f} a second")
+        watch, histories = await self._sell(engine, sale, rate, folder)
+        await self._drain(watch, drain_rate)
+        await operator.close_sale(sale.sale_id)
+        self.around.say("auditing …")
+        verdicts = await self._audited(sale.sale_id, histories)
+        verdict = judge(
+            sale_id=sale.sale_id,
+            units=self.shape.units,
+            history=read(histories),
+            samples=watch.samples,
+            settled_ms=await _settled(engine, sale.sale_id),
+            audit=verdicts,
+            origin=origin(),
+        )
         self._keep(folder, verdict, watch)
         return verdict
+
+    async def _drain(self, watch: Watch, drain_rate: float) -> None:
+        """What does not end in time is judged as it stands then."""
+        accepted = watch.crowd.counts["accepted"]
+        self.around.say(f"{accepted} accepted; waiting for the last of them to end …")
+        try:
+            await watch.drained(accepted, 60 + 2 * accepted / drain_rate, self.around.show)
+        except TimeoutError:
+            self.around.say("the drain took too long; judging what is there")
 
     async def _product(self, operator: Operator) -> str:
         await operator.import_catalog([PRODUCT])
         return PRODUCT.sku
 
-    async def _calibrate(self, operator: Operator, sku: str) -> float:
+    async def _calibrate(self, operator: Operator, engine: AsyncEngine, sku: str) -> float:
+        self.around.say("calibrating: two seconds as fast as answers come …")
         folder = self.settings.run_dir / "calibration"
         folder.mkdir(exist_ok=True)
-        rate = await calibrated_rate(operator, self.issuer, self.target, sku, folder)
-        self.listener.say(f"calibrated: this machine is asked for {rate:.0f} taps a second")
-        return rate
+        processes = self.shape.processes
+        return await calibrated_rate(operator, engine, self.issuer, self.target, sku, processes, folder)
 
     async def _sell(self, engine: AsyncEngine, sale: Sale, rate: float, folder: Path) -> tuple[Watch, list[Path]]:
         """Sends the crowd and samples until every buyer has a final answer."""
@@ -110,7 +131,7 @@ class SaleRun:
         crowd = Crowd(folder)
         watch = Watch(engine, sale.sale_id, crowd, start)
         specs = split(self.target, sale, people, start, self.shape.processes, folder)
-        watching = asyncio.create_task(watch.run(self.listener.show))
+        watching = asyncio.create_task(watch.run(self.around.show))
         try:
             await crowd.run(specs)
         finally:
@@ -122,18 +143,14 @@ class SaleRun:
         """Offsets are committed, and Redis follows, a moment after the last row: so it may ask again for a while."""
         until = time.monotonic() + AUDIT_WITHIN
         while True:
-            verdicts = await self.audit(sale_id, histories)
+            verdicts = await self.around.audit(sale_id, histories)
             if set(verdicts.values()) <= {"holds", "not_applicable"} or time.monotonic() > until:
                 return verdicts
             await asyncio.sleep(0.5)
 
     def _keep(self, folder: Path, verdict: Mapping[str, Any], watch: Watch) -> None:
         (folder / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n")
-        title = (
-            f"{verdict['sale_id']}: {verdict['offered']:,} taps on {verdict['units']:,} units,"
-            f" drained at {verdict['drain_rate']:.0f} a second"
-        )
-        draw([sample for sample in watch.samples if sample.at >= 0], title, folder / "peak.png")
+        draw([sample for sample in watch.samples if sample.at >= 0], verdict, folder / "peak.png")
 
 
 async def _settled(engine: AsyncEngine, sale_id: str) -> dict[str, int]:

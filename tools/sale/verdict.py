@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from tools.sale.watch import Sample
@@ -81,15 +81,27 @@ def judge(
         "consistency_delay_ms": percentiles(consistency_delays(history, settled_ms), {"p50": 0.5, "p99": 0.99}),
         "audit": dict(audit),
     }
-    return told | {"verdict": _verdict(told, last)} | dict(origin)
+    why = list(_disagreements(told, last))
+    return told | {"verdict": _verdict(set(audit.values()), why), "why": why} | dict(origin)
 
 
-def _verdict(told: Mapping[str, Any], last: Sample) -> str:
-    verdicts = set(told["audit"].values())
-    agree = told["accepted"] == told["persisted"] == last.ended and told["oversold"] == 0
-    if "violated" in verdicts or not agree:
+def _disagreements(told: Mapping[str, Any], last: Sample) -> Iterator[str]:
+    """Where the clients' side and the database's do not fit, in words."""
+    accepted, pending, persisted = told["accepted"], told["pending"], told["persisted"]
+    if persisted < accepted:
+        yield f"{accepted - persisted} accepted orders have no row"
+    if persisted > accepted + pending:
+        yield f"{persisted - accepted - pending} rows that no buyer was told of"
+    if last.ended < persisted:
+        yield f"{persisted - last.ended} orders have not ended"
+    if told["oversold"]:
+        yield f"{told['oversold']} units were sold that did not exist"
+
+
+def _verdict(audit: Set[str], why: Sequence[str]) -> str:
+    if "violated" in audit or why:
         return "violated"
-    return "unknown" if "unknown" in verdicts or not verdicts else "holds"
+    return "unknown" if "unknown" in audit or not audit else "holds"
 
 
 def _busy_seconds(history: History) -> float:
