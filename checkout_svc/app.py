@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from checkout_svc.intake import Intake
 from checkout_svc.offer_registry import OfferRegistry
@@ -12,6 +13,7 @@ from checkout_svc.relay import Relay
 from checkout_svc.reserve_window import ReserveWindow
 from checkout_svc.servicer import CheckoutServicer
 from checkout_svc.settings import Settings
+from kernel.offers import load_offers
 from kernel.stock.durability import check_durability
 from kernel.stock.redis_adapter import RedisStock
 from kernel.topics import ORDER_WORKER, ORDERS_INTAKE, PARTITIONS
@@ -40,7 +42,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         await check_durability(redis, settings.unsafe)
         publisher = await stack.enter_async_context(publishing(settings.kafka, name))
         egress = await stack.enter_async_context(channel(settings.egress))
-        stock, offers, intake = RedisStock(redis), OfferRegistry(redis), Intake(publisher)
+        stock, offers, intake = RedisStock(redis), OfferRegistry(partial(load_offers, redis)), Intake(publisher)
         cleaner = OutboxCleaner(stock)
         queue = QueueEstimate(settings.kafka, ORDERS_INTAKE, ORDER_WORKER, PARTITIONS)
         relay = Relay(offers, stock, intake, settings.relay_age_ms, settings.consent_ms)
@@ -54,7 +56,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
             budget_seconds=settings.accept_budget_ms / 1000,
             deadline_seconds=settings.order_deadline_seconds,
         )
-        servicer = CheckoutServicer(place_order, queue)
+        servicer = CheckoutServicer(place_order, queue, settings.accept_most)
         parts = (offers.keep_fresh(), cleaner.run(), relay.run(), queue.run())
         await stack.enter_async_context(background(*parts))
         yield await stack.enter_async_context(

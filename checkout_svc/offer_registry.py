@@ -2,26 +2,31 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from kernel.offers import Offer, load_offers
+from kernel.offers import Offer
 from meshkit.errors import DependencyUnavailable, OfferNotFound
 from meshkit.log import get_logger
 
 log = get_logger(__name__)
+Offers = dict[tuple[str, str], Offer]
+Load = Callable[[], Awaitable[Offers]]
 REFRESH_SECONDS = 1.0
 # A crowd that asks for what is not on sale must not turn into a read of the registry a tap.
 MISS_SECONDS = 0.2
 
 
 class OfferRegistry:
-    """Looks an offer up in memory; a miss reads Redis, at most every MISS_SECONDS for all callers together."""
+    """Looks an offer up in memory; a miss reads Redis, at most every MISS_SECONDS for all callers together.
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._offers: dict[tuple[str, str], Offer] = {}
+    An offer once known stays: a Redis that has lost everything must lead to UNAVAILABLE, not to "not on sale".
+    """
+
+    def __init__(self, load: Load, miss_seconds: float = MISS_SECONDS) -> None:
+        self._load, self._miss_seconds = load, miss_seconds
+        self._offers: Offers = {}
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
 
@@ -41,11 +46,11 @@ class OfferRegistry:
         async with self._reading:
             if self._read_at >= asked:
                 return
-            await asyncio.sleep(self._read_at + MISS_SECONDS - time.monotonic())
+            await asyncio.sleep(self._read_at + self._miss_seconds - time.monotonic())
             started = time.monotonic()
             try:
-                self._offers = await load_offers(self._redis)
-            except (RedisError, OSError) as error:
+                self._offers |= await self._load()
+            except (RedisError, OSError, ValueError) as error:
                 raise DependencyUnavailable("redis", f"redis: {error}") from error
             self._read_at = started
 

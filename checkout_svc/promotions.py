@@ -5,15 +5,13 @@ from typing import Any
 import grpc
 
 from checkout_svc.metrics import PROMOTIONS
-from checkout_svc.purchase import NO_PROMOTION, Promotion, PromotionState, Purchase
+from checkout_svc.purchase import NO_PROMOTION, UNAVAILABLE, Promotion, PromotionState, Purchase, refused
 from kernel.offers import Offer
 from meshkit.errors import PeakmeshError, PromotionRefused, PromotionUnavailable
 from meshkit.money import from_minor, to_minor
 from meshkit.rpc.client import call
 from peakmesh.promotion.v1 import promotion_service_pb2 as pb
 from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
-
-UNAVAILABLE = Promotion(PromotionState.UNAVAILABLE, 0, "promotions do not answer; the list price holds")
 
 
 class Promotions:
@@ -28,7 +26,7 @@ class Promotions:
         if not purchase.voucher_code:
             return NO_PROMOTION
         promotion = await self._ask(purchase, offer)
-        PROMOTIONS.labels(promotion.state.value).inc()
+        PROMOTIONS.labels(promotion.state.name.lower()).inc()
         if purchase.require_promotion and promotion.state is PromotionState.REFUSED:
             raise PromotionRefused(promotion.reason)
         if purchase.require_promotion and promotion.state is PromotionState.UNAVAILABLE:
@@ -46,9 +44,11 @@ class Promotions:
         try:
             answer = await call(self._stub.QuotePromotion, request, timeout=self._budget, dependency="promo_svc")
             if answer.state != pb.PROMOTION_STATE_APPLIED:
-                return Promotion(PromotionState.REFUSED, 0, answer.reason)
+                return refused(answer.reason)
             discount = to_minor(answer.discount)
         except (PeakmeshError, ValueError):
+            return UNAVAILABLE
+        if answer.discount.currency_code != offer.currency:
             return UNAVAILABLE
         # Never trusted blindly: a discount beyond the goods would pay the buyer.
         return Promotion(PromotionState.APPLIED, max(0, min(discount, offer.price_minor * purchase.quantity)))

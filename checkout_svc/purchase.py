@@ -5,12 +5,17 @@ from enum import StrEnum
 
 from peakmesh.order.v1.order_pb2 import ShippingAddress
 
+# The stock keeps at most 80 characters of an answer, the state's letter among them.
+_REASON_LIMIT = 79
+
 
 class PromotionState(StrEnum):
-    NONE = "none"
-    APPLIED = "applied"
-    REFUSED = "refused"
-    UNAVAILABLE = "unavailable"
+    """The values are the letters kept in the stock."""
+
+    NONE = ""
+    APPLIED = "A"
+    REFUSED = "R"
+    UNAVAILABLE = "U"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,29 @@ class Promotion:
     discount_minor: int = 0
     reason: str = ""
 
+    def text(self) -> str:
+        """For ReserveRequest.answer: `A250`, `Rthe voucher has expired`, `U`, or nothing."""
+        if self.state is PromotionState.APPLIED:
+            return f"{self.state}{self.discount_minor}"
+        return f"{self.state}{self.reason}"
+
+    @staticmethod
+    def parse(text: str) -> "Promotion":
+        """Raises ValueError for what `text` cannot have made."""
+        state = PromotionState(text[:1])
+        if state is PromotionState.APPLIED:
+            return Promotion(state, int(text[1:]))
+        return Promotion(state, 0, text[1:])
+
 
 NO_PROMOTION = Promotion()
+UNAVAILABLE = Promotion(PromotionState.UNAVAILABLE, 0, "promotions do not answer; the list price holds")
+
+
+def refused(reason: str) -> Promotion:
+    """Cuts the reason to what the stock can keep, so that a retry gets the very words of the first answer."""
+    words = "".join(" " if letter == "|" or not letter.isprintable() else letter for letter in reason)
+    return Promotion(PromotionState.REFUSED, 0, words[:_REASON_LIMIT])
 
 
 @dataclass(frozen=True, slots=True)

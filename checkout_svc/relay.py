@@ -1,9 +1,11 @@
 """The relay: publishes what the outbox still holds after two seconds, and cancels what nobody asks about.
 
-One relay a slot, by lease. It deletes an entry only after Kafka's ack, by an epoch-checked script.
+One relay a slot, by lease: two at once would only publish duplicates. It deletes an entry only after Kafka's ack, by an
+epoch-checked script. A closed offer is relayed like an open one.
 """
 
 import asyncio
+import time
 from uuid import uuid4
 
 from checkout_svc.intake import Intake, cancelled_event
@@ -16,7 +18,8 @@ from meshkit.log import get_logger
 
 log = get_logger(__name__)
 EVERY_SECONDS = 0.5
-LEASE_MS = 5_000
+# Longer than one pass can last: its acks and two calls to Redis.
+LEASE_MS = 10_000
 # Bounds what a relay adds to a Kafka that has just come back.
 BATCH = 200
 ACK_SECONDS = 5.0
@@ -34,31 +37,42 @@ class Relay:
     async def run(self) -> None:
         while True:
             try:
-                for offer in self._offers.known():
-                    for bucket in range(offer.buckets):
-                        await self.relay(offer, bucket)
+                await self.relay_all()
             except DependencyUnavailable as error:
                 log.warning("relay waits", error=error.message)
             await asyncio.sleep(EVERY_SECONDS)
 
-    async def relay(self, offer: Offer, bucket: int) -> int:
-        """One pass over one slot's forgotten entries; the number that Kafka has now."""
-        entries = await self._stock.outbox_entries(offer.offer_no, bucket, self._older_than_ms, BATCH)
-        OUTBOX_OLDEST.set(max((entry.age_ms for entry in entries), default=0) / 1000)
-        if not entries or not await self._stock.lease(f"relay:{offer.offer_no}:{bucket}", self._holder, LEASE_MS):
+    async def relay_all(self) -> None:
+        """Every slot, each until a pass leaves it with less than a full batch or Kafka does not take all of it."""
+        oldest_ms = 0
+        for offer in self._offers.known():
+            for bucket in range(offer.buckets):
+                entries = await self._stock.outbox_entries(offer.offer_no, bucket, self._older_than_ms, BATCH)
+                oldest_ms = max(oldest_ms, *(entry.age_ms for entry in entries), 0)
+                while entries and await self._relay(offer, bucket, entries) == BATCH:
+                    entries = await self._stock.outbox_entries(offer.offer_no, bucket, self._older_than_ms, BATCH)
+        OUTBOX_OLDEST.set(oldest_ms / 1000)
+
+    async def _relay(self, offer: Offer, bucket: int, entries: list[OutboxEntry]) -> int:
+        """The number that Kafka has now, and the outbox no more."""
+        if not await self._stock.lease(f"relay:{offer.offer_no}:{bucket}", self._holder, LEASE_MS):
             return 0
         acked = await asyncio.gather(*[self._forward(offer, entry) for entry in entries])
         done = [entry.entry_id for entry, ack in zip(entries, acked, strict=True) if ack]
-        if done:
-            await self._stock.outbox_delete(offer.offer_no, bucket, offer.epoch, done)
-        return len(done)
+        return await self._stock.outbox_delete(offer.offer_no, bucket, offer.epoch, done) if done else 0
 
     async def _forward(self, offer: Offer, entry: OutboxEntry) -> bool:
-        if entry.mark is not Mark.NONE and await self._stock.start_cancel(
-            offer.epoch, entry.order_id, self._consent_ms
-        ):
-            RELAYED.labels("cancelled").inc()
-            event = cancelled_event(entry.event, WHY)
-            return await self._intake.cancelled(entry.order_id, event, ACK_SECONDS)
+        if entry.mark is not Mark.NONE:
+            try:
+                cancel = await self._stock.start_cancel(offer.epoch, entry.order_id, self._consent_ms)
+            except DependencyUnavailable:
+                return False
+            if cancel:
+                RELAYED.labels("cancelled").inc()
+                event = cancelled_event(entry.event, WHY)
+                return await self._intake.cancelled(entry.order_id, event, time.monotonic() + ACK_SECONDS)
+            if entry.mark is Mark.CANCELLING:
+                # Refused by a newer epoch, or dealt with already: never back to accepted.
+                return False
         RELAYED.labels("accepted").inc()
-        return await self._intake.accepted(entry.order_id, entry.event, ACK_SECONDS)
+        return await self._intake.accepted(entry.order_id, entry.event, time.monotonic() + ACK_SECONDS)

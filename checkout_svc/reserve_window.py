@@ -8,7 +8,9 @@ import asyncio
 from checkout_svc.metrics import WINDOW_ORDERS
 from kernel.stock.port import ReserveBatch, ReserveRequest, ReserveResult, StockPort
 from meshkit.errors import DependencyUnavailable
+from meshkit.log import get_logger
 
+log = get_logger(__name__)
 Slot = tuple[int, int, int]
 Waiting = tuple[ReserveRequest, "asyncio.Future[ReserveResult]"]
 
@@ -45,6 +47,10 @@ class ReserveWindow:
             outcomes = await self._stock.reserve_many(batches)
         except DependencyUnavailable as error:
             outcomes = [error] * len(batches)
+        except Exception:
+            # Whatever it was, every caller must hear of it: a future that nobody resolves holds its call for ever.
+            log.exception("reserving failed")
+            outcomes = [DependencyUnavailable("redis", "reserving failed")] * len(batches)
         for waiting, outcome in zip(taken.values(), outcomes, strict=True):
             WINDOW_ORDERS.observe(len(waiting))
             for place, (_, result) in enumerate(waiting):

@@ -16,6 +16,7 @@ from meshkit.errors import DependencyUnavailable
 
 # `|` parts the fields of a stored reservation, so no id may hold one.
 _IDENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ANSWER = re.compile(r"[^|\x00-\x1f]{0,80}")
 
 
 class ReserveKind(StrEnum):
@@ -66,7 +67,10 @@ class SetInitialKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReserveRequest:
-    """One order to reserve. `event` is the outbox entry's bytes. Raises ValueError on ids that could not be stored."""
+    """One order to reserve. `event` is the outbox entry's bytes; `answer`, the caller's own, comes back in replays.
+
+    Raises ValueError on what could not be stored: ids, or an answer over 80 characters or with `|` in it.
+    """
 
     order_id: str
     user_id: str
@@ -76,11 +80,14 @@ class ReserveRequest:
     price_version: int
     event: bytes
     deadline_after_ms: int
+    answer: str = ""
 
     def __post_init__(self) -> None:
         for ident in (self.order_id, self.user_id, self.request_id, self.request_hash):
             if not _IDENT.fullmatch(ident):
                 raise ValueError(f"not an id: {ident[:80]!r}")
+        if not _ANSWER.fullmatch(self.answer):
+            raise ValueError(f"not an answer: {self.answer[:80]!r}")
         if self.quantity < 1 or self.deadline_after_ms < 1:
             raise ValueError(f"quantity {self.quantity}, deadline_after_ms {self.deadline_after_ms}: at least 1")
 
@@ -90,8 +97,8 @@ class ReserveResult:
     """What became of one request; the fields beside `kind` are set where they apply.
 
     RESERVED       order_id, entry_id, deadline_ms
-    REPLAY         order_id of the first request, its state, mark, entry_id, entry_present, deadline_ms; if PENDING,
-                   this counts as asking about it. state None: the reservation was trimmed since
+    REPLAY         order_id of the first request, its state, mark, entry_id, entry_present, deadline_ms, answer; if
+                   PENDING, this counts as asking about it. state None: the reservation was trimmed since
     PRICE_CHANGED  price_version now valid
     SOLD_OUT       available: what is left, less than was asked for
     DUPLICATE_ID   the order_id exists already: make a new one and repeat
@@ -106,6 +113,7 @@ class ReserveResult:
     entry_present: bool = False
     price_version: int = 0
     available: int = 0
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +142,7 @@ class Reservation:
     entry_present: bool
     deadline_ms: int
     epoch: int
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +236,12 @@ class StockPort(Protocol):
 
     async def reserve_many(self, batches: Sequence[ReserveBatch]) -> list[list[ReserveResult] | DependencyUnavailable]:
         """All batches in one round trip; a batch whose outcome is unknown carries its error alone."""
+
+    async def first_answer(
+        self, offer_no: int, bucket: int, epoch: int, request: ReserveRequest
+    ) -> ReserveResult | None:
+        """What `reserve` would answer if the request was accepted before: REPLAY (which counts as asking) or REUSED.
+        None: it was not. Reserves nothing in either case."""
 
     async def mark_pending(self, epoch: int, order_id: str) -> MarkResult:
         """Before answering PENDING. Marks only a reservation in R whose outbox entry is still there."""

@@ -136,8 +136,18 @@ class RedisStock:
                 r.price_version,
                 r.deadline_after_ms,
                 r.event,
+                r.answer,
             )
         return Call("reserve", names, args)
+
+    async def first_answer(
+        self, offer_no: int, bucket: int, epoch: int, request: ReserveRequest
+    ) -> ReserveResult | None:
+        names = _all_keys(offer_no, bucket)
+        names.append(keys.idempotency(offer_no, bucket, request.user_id, request.request_id))
+        order = ("", request.user_id, request.request_hash, 0, 0, request.deadline_after_ms, b"", "")
+        [raw] = await self._run("reserve", names, epoch, self._now, keys.IDEMPOTENCY_SECONDS, *order)
+        return None if raw[0] == b"UNSEEN" else replies.reserve_result(raw)
 
     async def mark_pending(self, epoch: int, order_id: str) -> MarkResult:
         done, mark, present = await self._mark(epoch, order_id, "pending")

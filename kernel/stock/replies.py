@@ -44,7 +44,7 @@ def reserve_result(raw: Raw) -> ReserveResult:
                 entry_present=True,
             )
         case ReserveKind.REPLAY:
-            order_id, state, mark, entry_id, present, deadline_ms = rest
+            order_id, state, mark, entry_id, present, deadline_ms, answer = rest
             return ReserveResult(
                 ReserveKind.REPLAY,
                 order_id=order_id,
@@ -53,6 +53,7 @@ def reserve_result(raw: Raw) -> ReserveResult:
                 state=ReservationState(state) if state else None,
                 mark=Mark(mark),
                 entry_present=present == 1,
+                answer=answer,
             )
         case ReserveKind.PRICE_CHANGED:
             return ReserveResult(ReserveKind.PRICE_CHANGED, price_version=int(rest[0]))
@@ -71,7 +72,7 @@ def _state_mark(value: bytes) -> tuple[ReservationState | None, Mark]:
 
 def reservation(order_id: str, raw: Raw) -> Reservation:
     value, deadline_ms, epoch, _now, entry_id, _event = raw
-    state, quantity, user_id, version, created, mark, asked, stored_entry = value.decode().split("|")
+    state, quantity, user_id, version, created, mark, asked, stored_entry, answer = value.decode().split("|")
     return Reservation(
         order_id=order_id,
         state=ReservationState(state),
@@ -85,6 +86,7 @@ def reservation(order_id: str, raw: Raw) -> Reservation:
         entry_present=bool(entry_id),
         deadline_ms=int(deadline_ms),
         epoch=int(epoch),
+        answer=answer,
     )
 
 

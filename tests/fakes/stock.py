@@ -122,6 +122,12 @@ class FakeStock:
     async def reserve_many(self, batches: Sequence[ReserveBatch]) -> list[list[ReserveResult] | DependencyUnavailable]:
         return [await self.reserve(b.offer_no, b.bucket, b.epoch, b.requests) for b in batches]
 
+    async def first_answer(
+        self, offer_no: int, bucket: int, epoch: int, request: ReserveRequest
+    ) -> ReserveResult | None:
+        found = self._bucket((offer_no, bucket))
+        return found.first_answer(epoch, self.now_ms, request) if found else None
+
     def _find(self, order_id: str, epoch: int | None = None) -> tuple[Bucket, Reservation] | None:
         bucket = self._bucket(offer_of(order_id), epoch)
         found = bucket.reservations.get(order_id) if bucket else None

@@ -34,14 +34,20 @@ class Bucket:
 
     def reserve(self, epoch: int, now_ms: int, request: ReserveRequest) -> ReserveResult:
         current = self.counters.epoch == epoch
-        answer = self.answers.get((request.user_id, request.request_id))
-        if answer:
-            order_id, first_hash = answer
-            if first_hash != request.request_hash:
-                return ReserveResult(ReserveKind.REUSED)
-            return self._replay(order_id, request, now_ms if current else None)
+        first = self.first_answer(epoch, now_ms, request)
+        if first:
+            return first
         refusal = self._refusal(now_ms, request) if current else ReserveResult(ReserveKind.STALE_EPOCH)
         return refusal or self._accept(now_ms, request)
+
+    def first_answer(self, epoch: int, now_ms: int, request: ReserveRequest) -> ReserveResult | None:
+        answer = self.answers.get((request.user_id, request.request_id))
+        if answer is None:
+            return None
+        order_id, first_hash = answer
+        if first_hash != request.request_hash:
+            return ReserveResult(ReserveKind.REUSED)
+        return self._replay(order_id, request, now_ms if self.counters.epoch == epoch else None)
 
     def _replay(self, order_id: str, request: ReserveRequest, asked_ms: int | None) -> ReserveResult:
         reservation = self.reservations[order_id]
@@ -55,6 +61,7 @@ class Bucket:
             state=reservation.state,
             mark=reservation.mark,
             entry_present=reservation.entry_id in self.outbox,
+            answer=reservation.answer,
         )
 
     def _refusal(self, now_ms: int, request: ReserveRequest) -> ReserveResult | None:
@@ -88,6 +95,7 @@ class Bucket:
             entry_present=True,
             deadline_ms=deadline_ms,
             epoch=self.counters.epoch,
+            answer=request.answer,
         )
         self.move(X, R, request.quantity)
         self.holdings[request.user_id] = self.holdings.get(request.user_id, 0) + request.quantity

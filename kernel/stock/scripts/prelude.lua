@@ -35,22 +35,23 @@ local function clock(given)
   return integer(time[1], 'TIME') * 1000 + math.floor(integer(time[2], 'TIME') / 1000)
 end
 
--- state|qty|user|price_version|created_ms|mark|asked_ms|entry_id
+-- state|qty|user|price_version|created_ms|mark|asked_ms|entry_id|answer
 local function decode_reservation(order_id, text)
-  local state, qty, user, version, created, mark, asked, entry =
-    string.match(text, '^([RSX])|(%d+)|([^|]+)|(%d+)|(%d+)|(%u*)|(%d+)|(%d+%-%d+)$')
+  local state, qty, user, version, created, mark, asked, entry, answer =
+    string.match(text, '^([RSX])|(%d+)|([^|]+)|(%d+)|(%d+)|(%u*)|(%d+)|(%d+%-%d+)|([^|]*)$')
   if not state then
     error('reservation of ' .. order_id .. ' is broken: ' .. text)
   end
   return {
     state = state, qty = integer(qty, 'qty'), user = user, version = version,
     created = integer(created, 'created_ms'), mark = mark, asked = integer(asked, 'asked_ms'), entry = entry,
+    answer = answer,
   }
 end
 
 local function encode_reservation(r)
   return table.concat({
-    r.state, digits(r.qty), r.user, r.version, digits(r.created), r.mark, digits(r.asked), r.entry,
+    r.state, digits(r.qty), r.user, r.version, digits(r.created), r.mark, digits(r.asked), r.entry, r.answer,
   }, '|')
 end
 

@@ -1,9 +1,10 @@
 -- Reserves a batch of orders of one (offer, bucket), each as if it came alone after its predecessors.
 -- KEYS stk rsv lim out due, then one idm key an order
--- ARGV epoch now idm_seconds, then an order: order_id user hash qty price_version deadline_after_ms event
+-- ARGV epoch now idm_seconds, then an order: order_id user hash qty price_version deadline_after_ms event answer
+-- qty 0 asks only whether the request was accepted before: UNSEEN where it was not.
 -- Returns one array an order: kind, then what port.py's ReserveResult names for it.
 local stk, rsv, lim, out, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local FIXED_KEYS, FIXED_ARGS, FIELDS = 5, 3, 7
+local FIXED_KEYS, FIXED_ARGS, FIELDS = 5, 3, 8
 local count = #KEYS - FIXED_KEYS
 
 -- 1. Reads. A handful of calls for the whole batch, whatever its size.
@@ -20,10 +21,10 @@ for i = 1, count do
   local order = {
     id = ARGV[at + 1], user = ARGV[at + 2], hash = ARGV[at + 3], qty = integer(ARGV[at + 4], 'qty'),
     version = ARGV[at + 5], deadline_after = integer(ARGV[at + 6], 'deadline_after_ms'), event = ARGV[at + 7],
-    idm = KEYS[FIXED_KEYS + i],
+    answer = ARGV[at + 8], idm = KEYS[FIXED_KEYS + i],
   }
-  if order.qty < 1 then
-    error('quantity below 1')
+  if order.qty < 0 then
+    error('quantity below 0')
   end
   orders[i], idm_keys[i], order_ids[i], users[i] = order, order.idm, order.id, order.user
 end
@@ -75,6 +76,7 @@ end
 -- 2. Decisions. `earlier`, `known`, `held` and `avail` are the overlay through which an order sees its predecessors:
 -- without it a double tap in one batch would take two units, and the last unit could be sold to everybody in it.
 local function refusal(order)
+  if order.qty == 0 then return {'UNSEEN'} end
   if not current then return {'STALE_EPOCH'} end
   if not open then return {'NOT_OPEN'} end
   if order.version ~= price_version then return {'PRICE_CHANGED', price_version} end
@@ -103,7 +105,7 @@ for i, order in ipairs(orders) do
       known[order.id] = true
       local r = {
         state = 'R', qty = order.qty, user = order.user, version = order.version,
-        created = now, mark = '', asked = now, entry = '',
+        created = now, mark = '', asked = now, entry = '', answer = order.answer,
       }
       earlier[order.idm] = {id = order.id, hash = order.hash, r = r, present = 1, deadline = now + order.deadline_after}
       accepted[#accepted + 1] = i
@@ -138,9 +140,9 @@ end
 
 for i, result in ipairs(results) do
   if result.id then
-    local r = result.r or {state = '', mark = '', entry = '', created = now}
+    local r = result.r or {state = '', mark = '', entry = '', created = now, answer = ''}
     local deadline = result.deadline or r.created + orders[i].deadline_after
-    results[i] = {'REPLAY', result.id, r.state, r.mark, r.entry, result.present, digits(deadline)}
+    results[i] = {'REPLAY', result.id, r.state, r.mark, r.entry, result.present, digits(deadline), r.answer}
   end
 end
 return results

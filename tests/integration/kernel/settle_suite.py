@@ -154,6 +154,33 @@ class AnswerSuite:
         assert (replay.kind, replay.mark) == (ReserveKind.REPLAY, Mark.PENDING)
         assert not await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
 
+    async def test_asking_for_the_first_answer_is_an_asking_and_reserves_nothing(self, stock: ClockedStock) -> None:
+        order = await self._pending(stock)
+        stock.now_ms += CONSENT_MS
+        first = await stock.first_answer(7, 0, EPOCH, order)
+        assert first is not None
+        assert (first.kind, first.order_id, first.mark) == (ReserveKind.REPLAY, order.order_id, Mark.PENDING)
+        assert not await stock.start_cancel(EPOCH, order.order_id, CONSENT_MS)
+        reused = await stock.first_answer(7, 0, EPOCH, request(request_id=order.request_id, request_hash="h2"))
+        assert reused is not None
+        assert reused.kind is ReserveKind.REUSED
+        assert await stock.first_answer(7, 0, EPOCH, request()) is None
+        assert await stock.first_answer(9, 0, EPOCH, request(offer_no=9)) is None
+        assert await tally(stock) == (4, 1, 0)
+
+    async def test_the_callers_answer_outlives_mark_entry_and_end(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        order = request(answer="R: 5 € too little")
+        await stock.reserve(7, 0, EPOCH, [order])
+        await stock.mark_pending(EPOCH, order.order_id)
+        await stock.clear_pending(EPOCH, order.order_id)
+        await stock.confirm(EPOCH, [order.order_id])
+        [replay] = await stock.reserve(7, 0, EPOCH, [request(request_id=order.request_id, answer="another")])
+        assert (replay.answer, replay.deadline_ms) == (order.answer, stock.now_ms + DEADLINE_MS)
+        found = await stock.reservation(order.order_id)
+        assert found is not None
+        assert found.answer == order.answer
+
     async def test_an_unmarked_order_counts_as_answered(self, stock: ClockedStock) -> None:
         await opened(stock, 5)
         order = request()

@@ -30,6 +30,7 @@ def request(
     price_version: int = 1,
     order_id: str = "",
     offer_no: int = OFFER.offer_no,
+    answer: str = "",
 ) -> ReserveRequest:
     return ReserveRequest(
         order_id=order_id or new_order_id(offer_no, 0),
@@ -40,6 +41,7 @@ def request(
         price_version=price_version,
         event=b"event|\x00\xff of " + user.encode(),
         deadline_after_ms=DEADLINE_MS,
+        answer=answer,
     )
 
 

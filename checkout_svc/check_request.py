@@ -1,0 +1,61 @@
+"""A request of PlaceOrder, checked, as a Purchase."""
+
+from checkout_svc.purchase import Purchase
+from kernel.request_hash import request_hash
+from meshkit.identity import Identity, Role
+from meshkit.rpc.fields import Fields
+from peakmesh.checkout.v1 import checkout_service_pb2 as pb
+
+
+def to_purchase(request: pb.PlaceOrderRequest, who: Identity) -> Purchase:
+    """Raises InvalidFields with every field that is wrong."""
+    _check(request, who)
+    buyer = request.buyer_id or who.user_id
+    return Purchase(
+        user_id=buyer,
+        sale_id=request.sale_id,
+        sku=request.sku,
+        quantity=request.quantity,
+        request_id=request.request_id.lower(),
+        request_hash=request_hash(request, buyer),
+        price_version=request.price_version,
+        address=request.shipping_address,
+        voucher_code=request.voucher_code,
+        require_promotion=request.require_promotion,
+        placed_by=who.user_id if request.buyer_id else "",
+    )
+
+
+def _check(request: pb.PlaceOrderRequest, who: Identity) -> None:
+    fields = Fields()
+    fields.ident("sale_id", request.sale_id)
+    fields.ident("sku", request.sku)
+    fields.between("quantity", request.quantity, 1, 100)
+    fields.uuid("request_id", request.request_id)
+    fields.between("price_version", request.price_version, 1, 2**31 - 1)
+    if request.voucher_code:
+        fields.ident("voucher_code", request.voucher_code)
+    fields.require(
+        bool(request.voucher_code) or not request.require_promotion,
+        "require_promotion",
+        "needs a voucher_code",
+    )
+    _check_address(fields, request)
+    if request.buyer_id:
+        fields.require(who.role is Role.SERVICE, "buyer_id", "role service alone may name a buyer")
+        fields.ident("buyer_id", request.buyer_id)
+    else:
+        # The token's subject goes into Redis keys like every other id.
+        fields.ident("token.sub", who.user_id)
+    fields.check()
+
+
+def _check_address(fields: Fields, request: pb.PlaceOrderRequest) -> None:
+    address = request.shipping_address
+    fields.text("shipping_address.recipient", address.recipient, 1, 100)
+    fields.text("shipping_address.street", address.street, 1, 200)
+    fields.text("shipping_address.city", address.city, 1, 100)
+    fields.text("shipping_address.postal_code", address.postal_code, 1, 16)
+    country = address.country_code
+    good = len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()
+    fields.require(good, "shipping_address.country_code", "must be an ISO 3166-1 alpha-2 code in upper case")

@@ -1,0 +1,121 @@
+"""A checkout process put together over fakes. Several of them may share one stock and one Kafka."""
+
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import grpc
+from grpc.aio import Metadata
+
+from checkout_svc.intake import Intake
+from checkout_svc.offer_registry import OfferRegistry, Offers
+from checkout_svc.outbox_cleaner import OutboxCleaner
+from checkout_svc.place_order import PlaceOrder
+from checkout_svc.promotions import Promotions
+from checkout_svc.purchase import Answer, Purchase
+from checkout_svc.relay import Relay
+from checkout_svc.reserve_window import ReserveWindow
+from kernel.offers import Offer
+from kernel.order_ids import new_order_id
+from kernel.stock.port import Mark, Reservation, ReserveRequest
+from meshkit.money import from_minor
+from peakmesh.order.v1.order_pb2 import ShippingAddress
+from peakmesh.promotion.v1 import promotion_service_pb2 as promotion_pb
+from tests.fakes.publisher import FakePublisher
+from tests.fakes.stock import FakeStock
+
+OFFER = Offer(7, "sale-1", "sku-1", 1999, "EUR", 1, 250, 1, 1, 2)
+ADDRESS = ShippingAddress(recipient="Ana", street="1 St", city="Berlin", postal_code="10115", country_code="DE")
+CONSENT_MS = 30_000
+# Long enough for a fake that answers at once, short enough for one that never does.
+BUDGET = 0.05
+PAYABLE_SECONDS = 600.0
+
+
+@dataclass
+class FakePromotions:
+    """Stands in for the channel to promo_svc. `answer` None: nobody there."""
+
+    answer: promotion_pb.QuotePromotionResponse | None = None
+    asked: int = 0
+
+    def unary_unary(self, *_path: Any, **_codec: Any) -> Any:
+        return self._quote
+
+    async def _quote(self, request: Any, **_options: Any) -> promotion_pb.QuotePromotionResponse:
+        self.asked += 1
+        if self.answer is None:
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, Metadata(), Metadata(), "nobody there")
+        return self.answer
+
+    def applies(self, minor: int, currency: str = "EUR") -> None:
+        self.answer = promotion_pb.QuotePromotionResponse(
+            state=promotion_pb.PROMOTION_STATE_APPLIED, discount=from_minor(minor, currency)
+        )
+
+    def refuses(self, reason: str) -> None:
+        self.answer = promotion_pb.QuotePromotionResponse(
+            state=promotion_pb.PROMOTION_STATE_REFUSED, discount=from_minor(0, "EUR"), reason=reason
+        )
+
+
+def purchase(user: str = "ann", **changes: Any) -> Purchase:
+    wish = Purchase(user, OFFER.sale_id, OFFER.sku, 1, str(uuid.uuid4()), "h1", 1, ADDRESS)
+    return replace(wish, **changes)
+
+
+def request_of(wish: Purchase) -> ReserveRequest:
+    """As another process would ask the stock about the same tap."""
+    order_id = new_order_id(OFFER.offer_no, 0)
+    return ReserveRequest(order_id, wish.user_id, wish.request_id, wish.request_hash, wish.quantity, 1, b"e", 600_000)
+
+
+@dataclass
+class Bench:
+    stock: FakeStock = field(default_factory=FakeStock)
+    kafka: FakePublisher = field(default_factory=FakePublisher)
+    promotions: FakePromotions = field(default_factory=FakePromotions)
+    registry: Offers = field(default_factory=lambda: {(OFFER.sale_id, OFFER.sku): OFFER})
+    loads: int = 0
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self, budget: float = BUDGET) -> None:
+        """A new process: what the old one had in memory is gone."""
+        intake, self.cleaner = Intake(self.kafka), OutboxCleaner(self.stock)
+        self.offers = OfferRegistry(self._load, miss_seconds=0)
+        self.relay = Relay(self.offers, self.stock, intake, older_than_ms=2_000, consent_ms=CONSENT_MS)
+        channel: Any = self.promotions
+        self.place = PlaceOrder(
+            offers=self.offers,
+            stock=self.stock,
+            window=ReserveWindow(self.stock, 0),
+            intake=intake,
+            cleaner=self.cleaner,
+            promotions=Promotions(channel, 1.0),
+            budget_seconds=budget,
+            deadline_seconds=PAYABLE_SECONDS,
+        )
+
+    async def _load(self) -> Offers:
+        self.loads += 1
+        return dict(self.registry)
+
+    async def open(self, units: int = 5, offer: Offer = OFFER) -> "Bench":
+        assert await self.stock.open_offer(offer, units, 0, 0)
+        await self.offers.refresh()
+        return self
+
+    async def available(self) -> int:
+        counters = await self.stock.counters(OFFER.offer_no, 0)
+        assert counters is not None
+        return counters.available
+
+    async def held(self, answer: Answer) -> Reservation:
+        found = await self.stock.reservation(answer.order_id)
+        assert found is not None
+        return found
+
+    async def mark(self, answer: Answer) -> Mark:
+        return (await self.held(answer)).mark
