@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
@@ -14,7 +15,10 @@ from meshkit.errors import PeakmeshError
 from tools.devstack import DevstackError
 
 T = TypeVar("T")
-out, err = Console(), Console(stderr=True)
+# On a pipe nobody folds lines: an order_id cut short is of no use.
+_PIPE_WIDTH = 200
+out = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+err = Console(stderr=True)
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 
 

@@ -36,13 +36,13 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a whole sale on the running mesh: load, drain, audit, verdict. Exit status 0 only when the verdict holds."""
-    setup_logging("sale", "warning")
     settings = ProcessSettings()
     with told():
         if duration is not None:
             rate = buyers / duration if duration > 0 else 0.0
         shape = Shape(units, buyers, rate, processes, drain_rate, vouchers, seed=seed)
         issuer(settings)
+    setup_logging("sale", "warning")
     verdict = _run(settings, shape)
     if as_json:
         print_json(verdict)
