@@ -1,11 +1,9 @@
 """Composition root of the governor; the tests use the same one."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
-from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governor.change_lock import ChangeLock
@@ -22,18 +20,17 @@ from governor.settings import Settings
 from governor.settle_sale import SettleSale
 from kernel.stock.durability import check_durability as check_redis
 from kernel.stock.redis_adapter import RedisStock
-from meshkit.db.engine import check_durability as check_database
+from meshkit.clock import wall_ms
+from meshkit.db.durability import check_durability as check_database
 from meshkit.db.engine import database
 from meshkit.identity import Role, TokenVerifier
 from meshkit.lifecycle import background
-from meshkit.log import get_logger
 from meshkit.metrics import metrics_endpoint
 from meshkit.redis_client import redis_pool
 from meshkit.rpc.edge import Access
 from meshkit.rpc.server import serving
 from peakmesh.ops.v1 import ops_service_pb2_grpc as rpc
 
-log = get_logger(__name__)
 SERVICE = "peakmesh.ops.v1.OpsService"
 METHODS = ("OpenSale", "CloseSale", "GetSale", "SetStock", "ImportCatalog")
 # 10,000 products of about 350 bytes.
@@ -44,18 +41,18 @@ _MAX_REQUEST_BYTES = 4 * 1024 * 1024
 async def running(settings: Settings) -> AsyncIterator[int]:
     """Serves until the block is left; yields the port. Raises where a server's settings could lose orders."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(metrics_endpoint(settings.ports["governor_metrics"]))
         engine = await stack.enter_async_context(database(settings.database))
         redis = await stack.enter_async_context(redis_pool(settings.redis))
-        await _check_servers(engine, redis, settings.unsafe)
+        await check_redis(redis, settings.unsafe)
+        await check_database(engine, settings.unsafe)
         lock = ChangeLock(engine, settings.governor_lock_seconds)
         stock = SaleStock(redis, RedisStock(redis))
         settle = SettleSale(engine, stock)
-        servicer = OpsServicer(_use_cases(engine, lock, settle, stock), _now_ms)
+        servicer = OpsServicer(_use_cases(engine, lock, settle, stock), wall_ms)
         heal = HealSales(engine, lock, settle)
         await stack.enter_async_context(background(heal.run(settings.governor_heal_seconds)))
-        port = await stack.enter_async_context(_serving(servicer, settings))
-        stack.enter_context(metrics_endpoint(settings.ports["governor_metrics"]))
-        yield port
+        yield await stack.enter_async_context(_serving(servicer, settings))
 
 
 def _use_cases(engine: AsyncEngine, lock: ChangeLock, settle: SettleSale, stock: SaleStock) -> UseCases:
@@ -85,16 +82,3 @@ async def _serving(servicer: OpsServicer, settings: Settings) -> AsyncIterator[i
     )
     async with server as port:
         yield port
-
-
-async def _check_servers(engine: AsyncEngine, redis: Redis, unsafe: bool) -> None:
-    wrong = await check_redis(redis, unsafe)
-    database_wrong = await check_database(engine)
-    if database_wrong and not unsafe:
-        raise RuntimeError(f"the database could lose orders: {database_wrong}")
-    for each in filter(None, (*wrong, database_wrong)):
-        log.warning("unsafe server accepted", reason=each)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

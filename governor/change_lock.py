@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from governor.database_answers import database_answers
+from meshkit.db.errors import database_answers
 from meshkit.errors import Overloaded
 
 _NAME = "peakmesh.governor"

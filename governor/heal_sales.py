@@ -21,13 +21,12 @@ class HealSales:
 
     async def run(self, every: float) -> None:
         """Until cancelled, `every` seconds apart; servers that are away are waited for."""
-        while not _cancelled():
+        while True:
             try:
                 await self.sweep()
             except (PeakmeshError, SQLAlchemyError, OSError) as error:
                 log.warning("sales not looked at", error=repr(error))
-            if not _cancelled():
-                await asyncio.sleep(every)
+            await asyncio.sleep(every)
 
     async def sweep(self) -> None:
         async with self._engine.connect() as connection:
@@ -46,10 +45,3 @@ class HealSales:
         for kind in settled.did:
             HEALED.labels(kind).inc()
             log.info("sale healed", sale_id=sale_id, kind=kind)
-
-
-def _cancelled() -> bool:
-    """redis-py writes under wait_for, which on Python 3.11 swallows a cancel that meets a finished write: one stop in
-    thirteen then hung. The count of requests to cancel is still there."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

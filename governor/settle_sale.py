@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from governor.database_answers import database_answers
 from governor.sale import Sale, SaleState
 from governor.sale_stock import SaleStock
 from governor.sales_table import move_sale, read_sale
 from meshkit.crash import crash_point
 from meshkit.db.engine import run_transaction
+from meshkit.db.errors import database_answers
 
 
 @dataclass(frozen=True, slots=True)

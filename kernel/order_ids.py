@@ -5,8 +5,9 @@
 
 import re
 import secrets
-import time
 from zlib import crc32
+
+from meshkit.clock import wall_ms
 
 MAX_OFFER_NO = (1 << 24) - 1
 MAX_BUCKET = (1 << 8) - 1
@@ -18,7 +19,7 @@ def new_order_id(offer_no: int, bucket: int, now_ms: int | None = None) -> str:
     """A new id at the wall clock's time. Raises ValueError when offer_no or bucket does not fit its bits."""
     if not 0 <= offer_no <= MAX_OFFER_NO or not 0 <= bucket <= MAX_BUCKET:
         raise ValueError(f"offer {offer_no}, bucket {bucket} do not fit an order_id")
-    millis = int(time.time() * 1000) if now_ms is None else now_ms
+    millis = wall_ms() if now_ms is None else now_ms
     high = (millis & 0xFFFF_FFFF_FFFF) << 16 | 0x8000 | offer_no >> 12
     low = 0b10 << 62 | (offer_no & 0xFFF) << 50 | bucket << 42 | secrets.randbits(42)
     digits = f"{high:016x}{low:016x}"
@@ -30,11 +31,6 @@ def offer_of(order_id: str) -> tuple[int, int]:
     digits = _digits(order_id)
     low = int(digits[16:], 16)
     return int(digits[13:16], 16) << 12 | low >> 50 & 0xFFF, low >> 42 & 0xFF
-
-
-def millis_of(order_id: str) -> int:
-    """Unix milliseconds at which the id was made. Raises ValueError as `offer_of` does."""
-    return int(_digits(order_id)[:12], 16)
 
 
 def bucket_for(user_id: str, buckets: int) -> int:

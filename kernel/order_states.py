@@ -57,11 +57,6 @@ def legal(old: OrderState, new: OrderState) -> bool:
     return new in MOVES.get(old, frozenset())
 
 
-def sources_of(new: OrderState) -> frozenset[OrderState]:
-    """The states a compare-and-set to `new` may find."""
-    return frozenset(old for old, targets in MOVES.items() if new in targets)
-
-
 def stock_class(state: OrderState | None) -> StockClass:
     """What the state holds; None stands for "no row yet"."""
     if state in OPEN_STATES:

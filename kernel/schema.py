@@ -38,6 +38,7 @@ def _uuid() -> mysql.CHAR:
 
 
 IDENT = 64  # longest id that comes from outside
+REASON_CHARS = 255
 
 product = Table(
     "product",
@@ -125,7 +126,7 @@ orders = Table(
     # JSON as text: TEXT is the same on MySQL, MariaDB and TiDB, and nobody queries inside.
     Column("address", Text, nullable=False),
     Column("state", _ascii(32), nullable=False),
-    Column("reason", String(255), nullable=False, server_default=text("''")),
+    Column("reason", String(REASON_CHARS), nullable=False, server_default=text("''")),
     Column("epoch", BigInteger, nullable=False),
     Column("placed_by", _ascii(IDENT), nullable=False, server_default=text("''")),
     Column("replaced_by", _uuid(), nullable=True),
@@ -153,7 +154,7 @@ payment_step = Table(
     Column("amount_minor", BigInteger, nullable=False, server_default="0"),
     Column("currency", _ascii(3), nullable=False),
     Column("provider_ref", _ascii(128), nullable=False, server_default=text("''")),
-    Column("reason", String(255), nullable=False, server_default=text("''")),
+    Column("reason", String(REASON_CHARS), nullable=False, server_default=text("''")),
     Column("deadline_ms", BigInteger, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),

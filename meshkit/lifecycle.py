@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from meshkit.log import get_logger, setup_logging
+from meshkit.metrics import READY
 from meshkit.settings import ProcessSettings, load
 
 S = TypeVar("S", bound=ProcessSettings)
@@ -36,8 +37,12 @@ async def _until_signal(running: Running[S], settings: S) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(settings):
+        READY.set(1)
         log.info("ready")
-        await stop.wait()
+        try:
+            await stop.wait()
+        finally:
+            READY.set(0)
         log.info("stopping")
     log.info("stopped")
 

@@ -1,18 +1,37 @@
-"""Metrics: declared once by name, served on `/metrics`."""
+"""Metrics: declared once, in the `metrics.py` of whoever counts them; served on `/metrics`.
+
+Every declaration is a row of DECLARED, and a contract test holds docs/metrics.md to it.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One metric as the table names it; `kind` is counter, gauge or histogram."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+DECLARED: list[Declared] = []
+
+
 def counter(name: str, help: str, labels: Sequence[str] = ()) -> Counter:
+    DECLARED.append(Declared(name, "counter", tuple(labels), help))
     return Counter(name, help, labels)
 
 
 def gauge(name: str, help: str, labels: Sequence[str] = ()) -> Gauge:
+    DECLARED.append(Declared(name, "gauge", tuple(labels), help))
     return Gauge(name, help, labels)
 
 
@@ -20,21 +39,25 @@ def histogram(
     name: str, help: str, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS
 ) -> Histogram:
     """Seconds, unless the name says otherwise."""
+    DECLARED.append(Declared(name, "histogram", tuple(labels), help))
     return Histogram(name, help, labels, buckets=tuple(buckets))
 
 
 READY = gauge("peakmesh_ready", "1 while the process does its work")
+BACKLOG = gauge("peakmesh_backlog", "records of a topic that its worker has not committed yet", ["topic"])
 
 
 @contextmanager
 def metrics_endpoint(port: int) -> Iterator[None]:
-    """Serves /metrics on loopback from a thread of its own; ready from entry to exit of the block."""
+    """Serves /metrics on loopback from a thread of its own.
+
+    To be entered first and so left last: closing it blocks the loop for up to half a second, which calls and batches
+    still in hand would feel. READY is set by whoever runs the process, once all of it has been entered.
+    """
     server, thread = start_http_server(port, addr="127.0.0.1")
-    READY.set(1)
     try:
         yield
     finally:
-        READY.set(0)
         server.shutdown()
         server.server_close()
         thread.join()

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from order_worker.patience import is_data_error
+from order_worker.data_faults import is_data_error
 
 R = TypeVar("R")
 S = TypeVar("S")

@@ -7,8 +7,8 @@ from typing import Protocol
 from meshkit.kafka.consumer import Consumer, Partition, Record, next_offsets
 from meshkit.log import get_logger
 from order_worker import metrics
+from order_worker.outages import Wait
 from order_worker.pacing import Pace
-from order_worker.patience import Wait
 
 log = get_logger(__name__)
 POLL_SECONDS = 0.5

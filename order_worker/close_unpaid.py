@@ -11,12 +11,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.order_states import OrderState
-from kernel.schema import orders, payment_step
-from order_worker.order_rows import REASON_LENGTH
+from kernel.payment_steps import BARRED, DEBIT, key_of
+from kernel.schema import REASON_CHARS, orders, payment_step
 from order_worker.stock_rows import Moved
-
-DEBIT = "debit"
-BARRED = "BARRED"
 
 
 async def close_unpaid(
@@ -42,7 +39,7 @@ async def close_unpaid(
         await connection.execute(
             update(orders)
             .where(orders.c.order_id.in_(ids), orders.c.state == OrderState.CREATED.value)
-            .values(state=new.value, reason=reason[:REASON_LENGTH], updated_ms=now_ms)
+            .values(state=new.value, reason=reason[:REASON_CHARS], updated_ms=now_ms)
         )
     return [Moved(row.order_id, row.offer_no, row.quantity, OrderState.CREATED, new) for row in rows]
 
@@ -70,7 +67,7 @@ def _bar(order_id: str, currency: str, now_ms: int) -> dict[str, object]:
     return {
         "order_id": order_id,
         "step": DEBIT,
-        "idempotency_key": f"{order_id}:{DEBIT}",
+        "idempotency_key": key_of(order_id, DEBIT),
         "state": BARRED,
         "currency": currency,
         "deadline_ms": now_ms,

@@ -11,15 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kernel.stock.port import StockPort
 from kernel.stock.redis_adapter import RedisStock
 from kernel.topics import ORDER_WORKER, ORDER_WORKER_RESULTS, ORDERS_INTAKE, PAYMENTS_RESULTS, TOPICS
-from meshkit.db.engine import check_durability, database
+from meshkit.clock import wall_ms
+from meshkit.db.durability import check_durability
+from meshkit.db.engine import database
 from meshkit.kafka.consumer import consuming
 from meshkit.kafka.publisher import Publisher, publishing
 from meshkit.kafka.topics import ensure_topics
+from meshkit.kafka.watchdog import watch
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
 from meshkit.redis_client import redis_pool
 from order_worker.batch_loop import BatchLoop, Handle
-from order_worker.clock import wall_ms
 from order_worker.dead_letters import DeadLetters
 from order_worker.expire_orders import expire_orders
 from order_worker.intake import IntakeBatch
@@ -29,7 +31,6 @@ from order_worker.results import ResultsBatch
 from order_worker.settings import Settings
 from order_worker.sweep_created import SweepCreated
 from order_worker.upkeep import every, lease_of
-from order_worker.watchdog import watch
 
 # One for each consumer, one for the upkeep, one for a redo while the other rolls back.
 POOL_SIZE = 4
@@ -39,8 +40,9 @@ POOL_SIZE = 4
 async def running(settings: Settings) -> AsyncIterator[None]:
     """Consumes from entry to exit of the block; a batch in hand at the exit is done again by the next process."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(metrics_endpoint(settings.ports["order_consume_metrics"]))
         engine = await stack.enter_async_context(database(settings.database, pool_size=POOL_SIZE))
-        await _refuse_unsafe(engine, settings)
+        await check_durability(engine, settings.unsafe)
         await ensure_topics(settings.kafka, TOPICS)
         stock = RedisStock(await stack.enter_async_context(redis_pool(settings.redis)))
         publisher = await stack.enter_async_context(publishing(settings.kafka, "order_worker"))
@@ -53,21 +55,14 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         await stack.enter_async_context(_looping(settings, ORDERS_INTAKE, ORDER_WORKER, intake, paced))
         await stack.enter_async_context(_looping(settings, PAYMENTS_RESULTS, ORDER_WORKER_RESULTS, results, unpaced))
         await stack.enter_async_context(background(*_upkeep(settings, engine, stock, publisher)))
-        stack.enter_context(metrics_endpoint(settings.ports["order_consume_metrics"]))
         yield
-
-
-async def _refuse_unsafe(engine: AsyncEngine, settings: Settings) -> None:
-    wrong = await check_durability(engine)
-    if wrong and not settings.unsafe:
-        raise RuntimeError(f"{wrong}: a power cut would lose orders (PEAKMESH_UNSAFE=true accepts that)")
 
 
 @asynccontextmanager
 async def _looping(settings: Settings, topic: str, group: str, handle: Handle, pace: Pace) -> AsyncIterator[None]:
     loop = BatchLoop(topic, handle, pace)
     async with consuming(settings.kafka, [topic], group, on_revoke=loop.on_revoke) as consumer:
-        watching = watch(topic, loop, consumer, settings.order_worker_watchdog_seconds)
+        watching = watch(consumer, topic, lambda: loop.signs_of_life, settings.order_worker_watchdog_seconds)
         async with background(loop.run(consumer), watching):
             yield
             await loop.drain()

@@ -2,6 +2,7 @@
 
 from kernel.topics import dlq_topic
 from meshkit.kafka.consumer import Record
+from meshkit.kafka.moved import moved_headers
 from meshkit.kafka.publisher import Publisher
 from meshkit.log import get_logger
 from order_worker import metrics
@@ -17,25 +18,19 @@ class DeadLetters:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
 
-    async def put(self, record: Record, error: str, attempt: int = 1) -> None:
+    async def put(self, record: Record, error: str) -> None:
         """Returns once the broker has it. Raises DeadLetterLost."""
         topic = dlq_topic(record.topic)
-        origin = {
-            "origin-topic": record.topic,
-            "origin-partition": str(record.partition),
-            "origin-offset": str(record.offset),
-            "error": error[:1000],
-            "attempt": str(attempt),
-        }
-        headers = [*record.headers.items(), *((name, value.encode()) for name, value in origin.items())]
         try:
-            await self._publisher.publish_all(topic, [(record.key, record.value, headers)])
+            await self._publisher.publish_all(topic, [(record.key, record.value, moved_headers(record, error))])
         except Exception as failure:
             raise DeadLetterLost(f"{topic}: {failure!r}") from failure
         metrics.DEAD_LETTERS.labels(topic).inc()
         log.error(
             "record dead-lettered",
             order_id=record.key,
+            partition=record.partition,
+            offset=record.offset,
+            topic=record.topic,
             error=error,
-            **{k: v for k, v in origin.items() if k != "error"},
         )

@@ -6,11 +6,12 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.order_states import OrderState
+from kernel.payment_steps import DEBIT
 from kernel.schema import offer, orders, payment_step
 from kernel.stock.port import StockPort
 from order_worker import metrics
 from order_worker.apply_standings import apply_standings
-from order_worker.close_unpaid import DEBIT, close_unpaid
+from order_worker.close_unpaid import close_unpaid
 from order_worker.standing import Standing
 from order_worker.stock_rows import Moved, deltas, shift
 from order_worker.transactions import transact

@@ -1,9 +1,8 @@
 """Metrics of order_worker."""
 
-from meshkit.metrics import counter, gauge, histogram
+from meshkit.metrics import counter, histogram
 
 RECORDS = counter("peakmesh_order_records_total", "records done and committed", ["consumer"])
-BACKLOG = gauge("peakmesh_order_backlog", "records not committed yet", ["consumer"])
 BATCH_SECONDS = histogram("peakmesh_order_batch_seconds", "one database transaction of a batch", ["consumer"])
 ROWS = counter("peakmesh_order_rows_total", "order rows written, by the state they were written in", ["state"])
 MOVES = counter("peakmesh_order_moves_total", "rows moved to a state", ["state"])

@@ -1,22 +1,18 @@
 """Reads of order rows for people."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import and_, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.order_states import OrderState
+from kernel.payment_steps import BARRED, DEBIT, FAILED
 from kernel.schema import orders, payment_step
-from meshkit.errors import DependencyUnavailable
-from order_worker.close_unpaid import BARRED, DEBIT
-from order_worker.patience import is_outage
+from meshkit.db.errors import database_answers
 
-T = TypeVar("T")
 SECONDS = 2.0
-_STEP_FAILED = "FAILED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +60,13 @@ class OrderReads:
         return await self._read(query.order_by(orders.c.order_id.desc()).limit(count))
 
     async def _read(self, query: Any) -> list[OrderView]:
-        async def work(connection: AsyncConnection) -> Sequence[Any]:
-            return (await connection.execute(query)).all()
-
-        return [_view(row) for row in await self._answered(work)]
-
-    async def _answered(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        try:
+        with database_answers():
             async with asyncio.timeout(SECONDS), self._engine.connect() as connection:
-                return await work(connection)
-        except Exception as error:
-            if not is_outage(error):
-                raise
-            raise DependencyUnavailable("database") from error
+                return [_view(row) for row in await connection.execute(query)]
 
 
 def _view(row: Any) -> OrderView:
     values = {name: getattr(row, name) for name in _NAMES}
     state = OrderState(row.state)
-    paying = state is OrderState.CREATED and row.debit not in (None, BARRED, _STEP_FAILED)
+    paying = state is OrderState.CREATED and row.debit not in (None, BARRED, FAILED)
     return OrderView(**values | {"state": state, "paying": paying})

@@ -7,6 +7,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict, ParseDict
 
 from kernel.order_states import OrderState
+from kernel.schema import REASON_CHARS
 from order_worker.plan_batch import NewRow
 from peakmesh.event.v1.events_pb2 import AcceptedOrder
 from peakmesh.order.v1.order_pb2 import ShippingAddress
@@ -30,7 +31,6 @@ _SAME = (
     "accepted_ms",
     "deadline_ms",
 )
-REASON_LENGTH = 255
 
 
 def to_values(row: NewRow, now_ms: int) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def to_values(row: NewRow, now_ms: int) -> dict[str, Any]:
         "request_id": row.request_id,
         "address": json.dumps(address, ensure_ascii=False),
         "state": row.state.value,
-        "reason": row.reason[:REASON_LENGTH],
+        "reason": row.reason[:REASON_CHARS],
         "created_ms": now_ms,
         "updated_ms": now_ms,
     }

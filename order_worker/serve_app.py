@@ -33,13 +33,14 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         {f"/{SERVICE}/{method}": _READERS for method in ("GetOrder", "ListOrders")},
     )
     async with AsyncExitStack() as stack:
+        stack.enter_context(metrics_endpoint(settings.ports["order_serve_metrics"]))
         engine = await stack.enter_async_context(database(settings.database, pool_size=POOL_SIZE))
         stock = RedisStock(await stack.enter_async_context(redis_pool(settings.redis)))
         queue = QueueEstimate(settings.kafka, ORDERS_INTAKE, ORDER_WORKER, PARTITIONS)
         await stack.enter_async_context(background(queue.run()))
         reads = OrderReads(engine)
         servicer = OrderServicer(GetOrder(reads, stock, queue), ListOrders(reads))
-        port = await stack.enter_async_context(
+        yield await stack.enter_async_context(
             serving(
                 port=settings.ports["order_serve"],
                 register=lambda server: rpc.add_OrderServiceServicer_to_server(servicer, server),
@@ -48,5 +49,3 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 drain_seconds=settings.drain_seconds,
             )
         )
-        stack.enter_context(metrics_endpoint(settings.ports["order_serve_metrics"]))
-        yield port

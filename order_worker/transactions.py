@@ -8,7 +8,8 @@ from typing import TypeVar
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from meshkit.db.engine import DUPLICATE_KEY, error_number, run_transaction
+from meshkit.db.engine import run_transaction
+from meshkit.db.errors import DUPLICATE_KEY, error_number
 
 T = TypeVar("T")
 ATTEMPTS = 10

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from kernel.stock.port import StockPort
 from meshkit.log import get_logger
 from order_worker import metrics
-from order_worker.patience import is_outage
+from order_worker.outages import is_outage
 
 log = get_logger(__name__)
 

@@ -11,9 +11,9 @@ from kernel.order_states import OPEN_STATES, SOLD_STATES, OrderState
 from kernel.schema import offer, orders
 from order_worker import metrics
 from order_worker.close_unpaid import close_unpaid
+from order_worker.data_faults import DataFault
 from order_worker.fences import fences_passed
 from order_worker.order_rows import failed_values, to_values
-from order_worker.patience import DataFault
 from order_worker.plan_batch import FencePassed, Intake, Plan, RowSeen, overflow, plan_batch
 from order_worker.standing import Standing
 from order_worker.stock_rows import deltas, locked_available, reserve_guarded, shift

@@ -9,11 +9,11 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.order_states import OrderState
-from kernel.schema import offer, orders, payment_step
+from kernel.payment_steps import REFUND, STARTED, key_of
+from kernel.schema import REASON_CHARS, offer, orders, payment_step
 from meshkit.log import get_logger
 from order_worker import metrics
-from order_worker.order_rows import REASON_LENGTH
-from order_worker.patience import DataFault
+from order_worker.data_faults import DataFault
 from order_worker.plan_results import Move, ResultsPlan, plan_results
 from order_worker.standing import Standing
 from order_worker.stock_rows import Moved, deltas, shift
@@ -21,7 +21,6 @@ from order_worker.transactions import transact
 from peakmesh.event.v1.events_pb2 import PaymentResult
 
 log = get_logger(__name__)
-REFUND, STARTED = "refund", "STARTED"
 
 
 class _Row(NamedTuple):
@@ -89,7 +88,7 @@ async def _move_rows(connection: AsyncConnection, moves: Mapping[str, Move], now
     for order_id, move in moves.items():
         alike[move].append(order_id)
     for move, order_ids in alike.items():
-        values: dict[str, Any] = {"state": move.new.value, "reason": move.reason[:REASON_LENGTH], "updated_ms": now_ms}
+        values: dict[str, Any] = {"state": move.new.value, "reason": move.reason[:REASON_CHARS], "updated_ms": now_ms}
         if move.shipping_minor is not None:
             values["shipping_minor"] = move.shipping_minor
         compare_and_set = update(orders).where(
@@ -115,7 +114,7 @@ def _refund(result: PaymentResult, now_ms: int) -> dict[str, object]:
     return {
         "order_id": result.order_id,
         "step": REFUND,
-        "idempotency_key": f"{result.order_id}:{REFUND}",
+        "idempotency_key": key_of(result.order_id, REFUND),
         "state": STARTED,
         "amount_minor": result.amount_minor,
         "currency": result.currency,

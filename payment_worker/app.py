@@ -1,13 +1,16 @@
 """Composition root of payment_worker; the tests run this very function."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from kernel.topics import PAYMENT_WORKER, TOPICS
-from meshkit.db.engine import check_durability, database
+from kernel.payment_steps import DEBIT
+from kernel.topics import ORDERS_CREATED, PAYMENT_WORKER, TOPICS
+from meshkit.db.durability import check_durability
+from meshkit.db.engine import database
 from meshkit.kafka.consumer import consuming
 from meshkit.kafka.publisher import publishing
 from meshkit.kafka.topics import ensure_topics
+from meshkit.kafka.watchdog import watch
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
 from meshkit.rpc.client import channel
@@ -19,22 +22,20 @@ from payment_worker.refund_orders import RefundOrders
 from payment_worker.results import KafkaResults
 from payment_worker.settings import Settings
 from payment_worker.settle_order import SettleOrder
-from payment_worker.step_rows import DEBIT
 from payment_worker.steps import StepTable
-from payment_worker.watchdog import watch
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[ConsumeOrders]:
-    """Raises RuntimeError where the database could forget a step that was started."""
-    await ensure_topics(settings.kafka, TOPICS)
-    async with (
-        database(settings.database, pool_size=2) as engine,
-        publishing(settings.kafka, PAYMENT_WORKER) as publisher,
-        channel(settings.providers) as providers_channel,
-    ):
-        if not settings.unsafe and (wrong := await check_durability(engine)):
-            raise RuntimeError(f"{wrong}; a lost STARTED is a charge nobody asks about")
+    """Raises UnsafeDatabaseError where the database could forget a step that was started."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(metrics_endpoint(settings.ports["payment_metrics"]))
+        await ensure_topics(settings.kafka, TOPICS)
+        engine = await stack.enter_async_context(database(settings.database, pool_size=2))
+        # A lost STARTED is a charge nobody asks about.
+        await check_durability(engine, settings.unsafe)
+        publisher = await stack.enter_async_context(publishing(settings.kafka, PAYMENT_WORKER))
+        providers_channel = await stack.enter_async_context(channel(settings.providers))
         steps, results = StepTable(engine), KafkaResults(publisher)
         providers = GrpcProviders(providers_channel, settings.payment_worker_call_deadline)
         patience = patience_by_step(settings)
@@ -45,21 +46,21 @@ async def running(settings: Settings) -> AsyncIterator[ConsumeOrders]:
             grace=settings.drain_seconds,
         )
         refunds = RefundOrders(steps, providers, results, patience[DEBIT])
-        # Nested: settlements that finish while the worker stops still need the step table.
-        async with (
-            background(steps.run()),
+        # Left after the consumer: settlements that finish while the worker stops still need the step table.
+        await stack.enter_async_context(background(steps.run()))
+        consumer = await stack.enter_async_context(
             consuming(
                 settings.kafka,
                 LADDER,
                 PAYMENT_WORKER,
                 max_records=settings.payment_worker_concurrency,
                 on_revoke=orders.on_revoke,
-            ) as consumer,
-        ):
-            watching = watch(orders, consumer, settings.payment_worker_stall_limit)
-            async with background(orders.run(consumer), refunds.run(settings.payment_worker_refund_every), watching):
-                with metrics_endpoint(settings.ports["payment_metrics"]):
-                    yield orders
+            )
+        )
+        watching = watch(consumer, ORDERS_CREATED, lambda: orders.ended, settings.payment_worker_stall_limit)
+        refunding = refunds.run(settings.payment_worker_refund_every)
+        await stack.enter_async_context(background(orders.run(consumer), refunding, watching))
+        yield orders
 
 
 def patience_by_step(settings: Settings) -> dict[str, Patience]:

@@ -1,6 +1,6 @@
 """Makes the STARTED row of a step, before it is inserted."""
 
-from payment_worker.clock import now_ms
+from meshkit.clock import wall_ms
 from payment_worker.order import Order
 from payment_worker.step_rows import StepRow
 
@@ -14,5 +14,5 @@ def begin_step(order: Order, step: str, amount_minor: int = 0) -> StepRow:
         step,
         amount_minor=amount_minor,
         currency=order.currency,
-        deadline_ms=now_ms() + OVERDUE_MS,
+        deadline_ms=wall_ms() + OVERDUE_MS,
     )

@@ -1,5 +1,6 @@
 """The pivot: debit the wallet once, or make sure that it never happens."""
 
+from kernel.payment_steps import AFTER_PIVOT, DEBIT, DONE, FAILED, STARTED, STUCK
 from meshkit.crash import crash_point
 from meshkit.errors import PeakmeshError
 from meshkit.log import get_logger
@@ -7,7 +8,7 @@ from payment_worker.begin_step import begin_step
 from payment_worker.order import Order
 from payment_worker.patience import Patience, is_passing
 from payment_worker.ports import Debited, Providers, Steps
-from payment_worker.step_rows import AFTER_PIVOT, DEBIT, DONE, FAILED, STARTED, STUCK, Applied, Change, Finish, Rows
+from payment_worker.step_rows import Applied, Change, Finish, Rows
 
 log = get_logger(__name__)
 

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 
+from kernel.payment_steps import AFTER_PIVOT, DEBIT, DONE, STUCK
 from meshkit.errors import PeakmeshError
 from payment_worker.charge_order import UnsettledError
 from payment_worker.order import Order
 from payment_worker.patience import Patience, is_passing
 from payment_worker.ports import Providers, Steps
-from payment_worker.step_rows import AFTER_PIVOT, DEBIT, DONE, OPEN, STUCK, Change, Finish, Rows
+from payment_worker.step_rows import OPEN, Change, Finish, Rows
 
 
 class CompleteOrder:

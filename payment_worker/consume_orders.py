@@ -9,11 +9,11 @@ from typing import Protocol
 from aiokafka.errors import KafkaError
 from structlog.contextvars import bind_contextvars
 
+from meshkit.clock import wall_ms
 from meshkit.errors import Undecodable
 from meshkit.kafka.consumer import Partition, Record
 from meshkit.log import get_logger
 from payment_worker import metrics
-from payment_worker.clock import now_ms
 from payment_worker.escalate import due_ms, is_last_try
 from payment_worker.order import Order, decode_order
 from payment_worker.ports import Ladder, Subscription
@@ -38,7 +38,7 @@ class ConsumeOrders:
         *,
         concurrency: int,
         grace: float,
-        now_ms: Callable[[], int] = now_ms,
+        now_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._settle, self._escalate, self._grace, self._now_ms = settle, escalate, grace, now_ms
         self._slots = asyncio.Semaphore(concurrency)

@@ -2,6 +2,7 @@
 
 from kernel.topics import ORDERS_CREATED, RETRY_DELAYS, dlq_topic, retry_topic
 from meshkit.kafka.consumer import Record
+from meshkit.kafka.moved import moved_headers
 from meshkit.kafka.publisher import Publisher
 from meshkit.log import get_logger
 from payment_worker import metrics
@@ -12,7 +13,6 @@ log = get_logger(__name__)
 DELAYS = {retry_topic(ORDERS_CREATED, name): seconds for name, seconds in RETRY_DELAYS.items()}
 LADDER = (ORDERS_CREATED, *DELAYS)
 DLQ = dlq_topic(ORDERS_CREATED)
-_REASON_CHARS = 500
 
 
 def due_ms(record: Record) -> int:
@@ -37,10 +37,7 @@ class Escalate:
         await self._move(record, DLQ, reason)
 
     async def _move(self, record: Record, topic: str, reason: str) -> None:
-        origin = f"{record.topic}/{record.partition}/{record.offset}".encode()
-        attempt = int(record.headers.get("attempt", b"0")) + 1
-        headers = {"origin": origin, **record.headers}
-        headers |= {"attempt": str(attempt).encode(), "error": reason.encode()[:_REASON_CHARS]}
-        await publish_surely(self._publisher, topic, record.key, record.value, tuple(headers.items()))
+        headers = moved_headers(record, reason)
+        await publish_surely(self._publisher, topic, record.key, record.value, headers)
         metrics.ESCALATED.labels(topic).inc()
-        log.warning("record moved", order_id=record.key, topic=topic, attempt=attempt, reason=reason)
+        log.warning("record moved", order_id=record.key, topic=topic, came_from=record.topic, reason=reason)

@@ -6,13 +6,13 @@ from typing import Any
 
 import grpc
 
+from kernel.payment_steps import BOOKING, COINS, DEBIT, INVOICE, QUOTE, REFUND, key_of
 from meshkit.errors import KeyNotFound, PeakmeshError
 from meshkit.money import from_minor, to_minor
 from meshkit.rpc.client import Metadata, call
 from payment_worker import metrics
 from payment_worker.order import Order
 from payment_worker.ports import Debited
-from payment_worker.step_rows import BOOKING, COINS, DEBIT, INVOICE, QUOTE, REFUND, key_of
 from peakmesh.provider.v1 import invoice_service_pb2 as invoice
 from peakmesh.provider.v1 import invoice_service_pb2_grpc as invoice_rpc
 from peakmesh.provider.v1 import loyalty_service_pb2 as loyalty

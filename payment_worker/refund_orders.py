@@ -5,12 +5,13 @@ from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from kernel.payment_steps import DONE, REFUND, STUCK
 from meshkit.errors import PeakmeshError
 from meshkit.log import get_logger
 from payment_worker import metrics
 from payment_worker.patience import Patience, is_passing
 from payment_worker.ports import Providers, Results, Steps
-from payment_worker.step_rows import DONE, REFUND, STUCK, Change, Finish, StepRow
+from payment_worker.step_rows import Change, Finish, StepRow
 
 log = get_logger(__name__)
 SWEEP = 100

@@ -4,12 +4,13 @@ import asyncio
 
 from aiokafka.errors import KafkaError
 
+from kernel.payment_steps import DEBIT, QUOTE
 from kernel.topics import PAYMENTS_RESULTS
+from meshkit.clock import wall_ms
 from meshkit.kafka.publisher import Headers, Publisher
 from meshkit.log import get_logger
-from payment_worker.clock import now_ms
 from payment_worker.order import Order
-from payment_worker.step_rows import DEBIT, QUOTE, Rows
+from payment_worker.step_rows import Rows
 from peakmesh.event.v1 import events_pb2 as events
 
 log = get_logger(__name__)
@@ -58,7 +59,7 @@ class KafkaResults:
             outcome=events.PAYMENT_OUTCOME_REFUNDED,
             amount_minor=amount_minor,
             currency=currency,
-            at_ms=now_ms(),
+            at_ms=wall_ms(),
         )
         await self._tell(result, "")
 
@@ -79,5 +80,5 @@ def _result(order: Order, rows: Rows, outcome: "events.PaymentOutcome.ValueType"
         amount_minor=debit.amount_minor if debit else 0,
         currency=order.currency,
         shipping_minor=quote.amount_minor if quote else 0,
-        at_ms=now_ms(),
+        at_ms=wall_ms(),
     )

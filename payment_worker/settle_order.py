@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from kernel.payment_steps import BARRED, DEBIT, DONE, FAILED, QUOTE, STARTED
 from meshkit.crash import crash_point
 from meshkit.errors import PeakmeshError
 from payment_worker.begin_step import begin_step
@@ -17,19 +18,7 @@ from payment_worker.complete_order import CompleteOrder
 from payment_worker.order import Order
 from payment_worker.patience import Patience, is_passing
 from payment_worker.ports import Providers, Results, Steps
-from payment_worker.step_rows import (
-    BARRED,
-    DEBIT,
-    DONE,
-    FAILED,
-    OPEN,
-    QUOTE,
-    STARTED,
-    Applied,
-    Change,
-    Finish,
-    Rows,
-)
+from payment_worker.step_rows import OPEN, Applied, Change, Finish, Rows
 
 
 class End(Enum):

@@ -12,22 +12,16 @@ the same order can store DONE for a debit that is about to be given back.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-QUOTE, DEBIT, BOOKING, INVOICE, COINS, REFUND = "quote", "debit", "booking", "invoice", "coins", "refund"
-AFTER_PIVOT = (BOOKING, INVOICE, COINS)
-STARTED, DONE, FAILED, BARRED, STUCK = "STARTED", "DONE", "FAILED", "BARRED", "STUCK"
+from kernel.payment_steps import BARRED, DEBIT, DONE, FAILED, QUOTE, STARTED, STUCK
+from kernel.schema import REASON_CHARS
+
 OPEN = frozenset({STARTED, STUCK})
-REASON_CHARS = 255
 
 _MOVES: dict[str, frozenset[tuple[str, str]]] = {
     QUOTE: frozenset({(STARTED, DONE), (STARTED, FAILED)}),
     DEBIT: frozenset({(STARTED, DONE), (STARTED, FAILED), (STARTED, STUCK), (STUCK, FAILED)}),
 }
 _RETRIED_UNTIL_DONE = frozenset({(STARTED, DONE), (STARTED, STUCK), (STUCK, DONE)})
-
-
-def key_of(order_id: str, step: str) -> str:
-    """The provider's idempotency key: the same on every retry, for ever."""
-    return f"{order_id}:{step}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from sqlalchemy.dialects.mysql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from kernel.payment_steps import REFUND, STARTED, key_of
 from kernel.schema import payment_step
-from meshkit.db.engine import DEADLOCK, DUPLICATE_KEY, LOCK_TIMEOUT, error_number, is_transient
+from meshkit.clock import wall_ms
+from meshkit.db.errors import DEADLOCK, DUPLICATE_KEY, LOCK_TIMEOUT, error_number, is_transient
 from meshkit.log import get_logger
 from payment_worker import metrics
-from payment_worker.clock import now_ms
-from payment_worker.step_rows import REFUND, STARTED, Applied, Change, Rows, StepRow, apply, key_of
+from payment_worker.step_rows import Applied, Change, Rows, StepRow, apply
 
 log = get_logger(__name__)
 
@@ -143,7 +144,7 @@ async def _write(
     pairs = list(zip(changes, answers, strict=True))
     new = {(change.order_id, step) for change, applied in pairs for step in applied.inserted}
     moved = {(change.order_id, step) for change, applied in pairs for step in applied.updated} - new
-    now = now_ms()
+    now = wall_ms()
     # Sorted by primary key: two writers that lock in the same order cannot deadlock.
     if new:
         values = [_values(tables[order_id][step], now) for order_id, step in sorted(new)]

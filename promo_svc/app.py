@@ -37,7 +37,6 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         access=Access(),
         drain_seconds=settings.drain_seconds,
     )
-    # Metrics outside: closing their server holds the loop for half a second, which calls in flight would feel.
     with metrics_endpoint(settings.ports["promo_metrics"]):
         async with server as port:
             yield port

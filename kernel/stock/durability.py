@@ -5,6 +5,10 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from meshkit.log import get_logger
+
+log = get_logger(__name__)
+
 # Without these an acknowledged reservation can be lost (restart, eviction), and its unit sold twice.
 REQUIRED = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
 
@@ -14,10 +18,12 @@ class UnsafeRedisError(Exception):
 
 
 async def check_durability(redis: Redis, unsafe: bool = False) -> list[str]:
-    """Raises UnsafeRedisError; with `unsafe`, answers what is wrong instead, so that it can be logged."""
+    """Raises UnsafeRedisError; with `unsafe`, logs what is wrong instead, and returns it."""
     wrong = await _wrong_settings(redis)
     if wrong and not unsafe:
         raise UnsafeRedisError("; ".join(wrong))
+    for each in wrong:
+        log.warning("unsafe server accepted", reason=each)
     return wrong
 
 

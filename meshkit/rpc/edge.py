@@ -15,16 +15,16 @@ import grpc
 from grpc import StatusCode
 
 from meshkit import tracing
-from meshkit.errors import PeakmeshError, RoleRequired, Undecodable
+from meshkit.errors import PeakmeshError, RoleRequired
 from meshkit.identity import Identity, Role, TokenVerifier
 from meshkit.log import get_logger
+from meshkit.rpc.decoding import forgiving, refuse_bad_bytes
 from meshkit.rpc.grpc_metrics import MethodMetrics
 from meshkit.rpc.status import to_status, trailers
 
 log = get_logger(__name__)
 _caller: ContextVar[Identity] = ContextVar("caller")
-_OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
-_BAD_BYTES = object()
+OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class Edge(grpc.aio.ServerInterceptor):
         if known is not None:
             return known
         handler = await continuation(details)
-        if handler is None or method.startswith(_OPEN_PREFIXES):
+        if handler is None or method.startswith(OPEN_PREFIXES):
             return handler
         self._wrapped[method] = wrapped = self._wrap(method, handler)
         return wrapped
 
     def _wrap(self, method: str, handler: Any) -> Any:
-        deserializer = _forgiving(handler.request_deserializer)
+        deserializer = forgiving(handler.request_deserializer)
         if handler.response_streaming:
             stream = self._unary_stream(method, handler.unary_stream)
             return grpc.unary_stream_rpc_method_handler(stream, deserializer, handler.response_serializer)
@@ -84,8 +84,7 @@ class Edge(grpc.aio.ServerInterceptor):
             identity = self._access.check(method, metadata)
             if identity is not None:
                 _caller.set(identity)
-        if request is _BAD_BYTES:
-            raise Undecodable(f"the bytes are not a {method.rsplit('/', 1)[1]} request")
+        refuse_bad_bytes(method, request)
 
     def _unary_unary(self, method: str, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Any:
         metrics = MethodMetrics(method, "UNARY")
@@ -123,18 +122,6 @@ class Edge(grpc.aio.ServerInterceptor):
                 metrics.handled(code, time.perf_counter() - started)
 
         return handle
-
-
-def _forgiving(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """grpc.aio answers undecodable bytes with UNKNOWN and Python's exception text; ours reach the handler instead."""
-
-    def decode(data: bytes) -> Any:
-        try:
-            return deserializer(data)
-        except Exception:
-            return _BAD_BYTES
-
-    return decode
 
 
 def _code_of(error: BaseException) -> StatusCode:

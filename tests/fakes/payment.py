@@ -9,24 +9,11 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
+from kernel.payment_steps import BARRED, BOOKING, COINS, DEBIT, INVOICE, QUOTE, REFUND, STARTED
 from meshkit.errors import DeadlinePassed, DependencyUnavailable, KeyNotFound, PeakmeshError
 from payment_worker.order import Order
 from payment_worker.ports import Debited
-from payment_worker.step_rows import (
-    BARRED,
-    BOOKING,
-    COINS,
-    DEBIT,
-    INVOICE,
-    QUOTE,
-    REFUND,
-    STARTED,
-    Applied,
-    Change,
-    Rows,
-    StepRow,
-    apply,
-)
+from payment_worker.step_rows import Applied, Change, Rows, StepRow, apply
 from peakmesh.order.v1 import order_pb2
 
 SHIPPING = 490

@@ -16,6 +16,14 @@ def key(fields: Fields, field: str, value: str) -> None:
     fields.require(bool(_KEY.match(value)), field, "must be 1 to 128 letters, digits, '_', '-' or ':'")
 
 
+def lone_key(value: str) -> str:
+    """The key of a request that holds nothing else. Raises InvalidFields."""
+    fields = Fields()
+    key(fields, "idempotency_key", value)
+    fields.check()
+    return value
+
+
 def money(fields: Fields, field: str, value: Money, low: int) -> int:
     """Minor units; 0 where a violation was noted."""
     try:

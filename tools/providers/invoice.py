@@ -27,10 +27,8 @@ class InvoiceServicer(rpc.InvoiceServiceServicer):
         return pb.IssueInvoiceResponse(invoice=self._journal.run(lambda db: _issue(db, key, user_id, minor, currency)))
 
     def GetInvoice(self, request: pb.GetInvoiceRequest, _context: Any) -> pb.GetInvoiceResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        fields.check()
-        known = self._journal.run(lambda db: _find(db, request.idempotency_key))
+        key = checks.lone_key(request.idempotency_key)
+        known = self._journal.run(lambda db: _find(db, key))
         if known is None:
             raise KeyNotFound("no invoice is written under this key")
         return pb.GetInvoiceResponse(invoice=_message(known))

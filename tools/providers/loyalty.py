@@ -31,10 +31,8 @@ class LoyaltyServicer(rpc.LoyaltyServiceServicer):
         return pb.GrantCoinsResponse(grant=self._journal.run(lambda db: _grant(db, key, user_id, minor, currency)))
 
     def GetGrant(self, request: pb.GetGrantRequest, _context: Any) -> pb.GetGrantResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        fields.check()
-        known = self._journal.run(lambda db: _find(db, request.idempotency_key))
+        key = checks.lone_key(request.idempotency_key)
+        known = self._journal.run(lambda db: _find(db, key))
         if known is None:
             raise KeyNotFound("nothing was given under this key")
         return pb.GetGrantResponse(grant=_message(known))

@@ -16,6 +16,7 @@ from py_grpc_prometheus.prometheus_server_interceptor import PromServerIntercept
 
 from meshkit.log import get_logger, setup_logging
 from meshkit.metrics import READY
+from meshkit.rpc.server import server_options
 from meshkit.settings import load
 from peakmesh.provider.v1 import (
     invoice_service_pb2_grpc,
@@ -37,14 +38,7 @@ from tools.providers.wallet_servicer import WalletServicer
 log = get_logger(__name__)
 SERVICES = tuple(f"peakmesh.provider.v1.{name}Service" for name in ("Wallet", "Shipping", "Invoice", "Loyalty"))
 _GRACE_SECONDS = 5.0
-_OPTIONS = (
-    # On by default, and a second sandbox on this port would then share it silently, with books of its own.
-    ("grpc.so_reuseport", 0),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    # SetBalance of 10,000 users with ids of 64 characters.
-    ("grpc.max_receive_message_length", 1024 * 1024),
-)
+_MAX_REQUEST_BYTES = 1024 * 1024  # SetBalance of 10,000 users with ids of 64 characters
 
 
 @contextmanager
@@ -76,7 +70,9 @@ def running(settings: Settings) -> Iterator[int]:
 def _server(settings: Settings, knobs: KnobFile, journal: Journal, registry: CollectorRegistry) -> grpc.Server:
     metrics = PromServerInterceptor(enable_handling_time_histogram=True, registry=registry)
     threads = ThreadPoolExecutor(settings.sandbox_threads, thread_name_prefix="call")
-    server = grpc.server(threads, interceptors=[metrics, SyncEdge(Faults(knobs))], options=_OPTIONS)
+    server = grpc.server(
+        threads, interceptors=[metrics, SyncEdge(Faults(knobs))], options=server_options(_MAX_REQUEST_BYTES)
+    )
     wallet = Wallet(journal, settings.sandbox_opening_minor, knobs.declines)
     wallet_service_pb2_grpc.add_WalletServiceServicer_to_server(WalletServicer(wallet), server)
     shipping_service_pb2_grpc.add_ShippingServiceServicer_to_server(ShippingServicer(journal), server)

@@ -53,10 +53,8 @@ class ShippingServicer(rpc.ShippingServiceServicer):
         return pb.BookShippingResponse(booking=booking)
 
     def GetBooking(self, request: pb.GetBookingRequest, _context: Any) -> pb.GetBookingResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        fields.check()
-        known = self._journal.run(lambda db: _find_booking(db, request.idempotency_key))
+        key = checks.lone_key(request.idempotency_key)
+        known = self._journal.run(lambda db: _find_booking(db, key))
         if known is None:
             raise KeyNotFound("nothing is booked under this key")
         booking = pb.Booking(idempotency_key=known["key"], tracking_number=known["tracking_number"])

@@ -34,11 +34,11 @@ class WalletServicer(rpc.WalletServiceServicer):
         return pb.RefundResponse(transfer_id=self._wallet.refund(request.idempotency_key, request.debit_key))
 
     def Void(self, request: pb.VoidRequest, _context: Any) -> pb.VoidResponse:
-        debit = self._wallet.void(_key(request.idempotency_key))
+        debit = self._wallet.void(checks.lone_key(request.idempotency_key))
         return pb.VoidResponse(debit=_message(debit), refunded=bool(debit.refund_transfer_id))
 
     def GetDebit(self, request: pb.GetDebitRequest, _context: Any) -> pb.GetDebitResponse:
-        return pb.GetDebitResponse(debit=_message(self._wallet.find(_key(request.idempotency_key))))
+        return pb.GetDebitResponse(debit=_message(self._wallet.find(checks.lone_key(request.idempotency_key))))
 
     def SetBalance(self, request: pb.SetBalanceRequest, _context: Any) -> pb.SetBalanceResponse:
         fields = Fields()
@@ -56,13 +56,6 @@ class WalletServicer(rpc.WalletServiceServicer):
         fields.check()
         minor = self._wallet.balance(request.user_id, _SHOWN_CURRENCY)
         return pb.GetBalanceResponse(balance=from_minor(minor, _SHOWN_CURRENCY))
-
-
-def _key(value: str) -> str:
-    fields = Fields()
-    checks.key(fields, "idempotency_key", value)
-    fields.check()
-    return value
 
 
 def _message(debit: Debit) -> pb.Debit:

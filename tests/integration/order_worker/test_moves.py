@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from kernel.topics import ORDERS_CREATED
+from meshkit.clock import wall_ms
 from order_worker.apply_standings import apply_standings
-from order_worker.clock import wall_ms
+from order_worker.data_faults import DataFault
 from order_worker.expire_orders import expire_orders
-from order_worker.patience import DataFault
 from order_worker.reconcile_stock import reconcile_stock
 from order_worker.sweep_created import SweepCreated
 from order_worker.write_results import write_results

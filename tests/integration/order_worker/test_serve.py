@@ -8,10 +8,10 @@ from sqlalchemy import update
 
 from kernel.order_states import OrderState
 from kernel.schema import orders
+from meshkit.clock import wall_ms
 from meshkit.errors import DependencyUnavailable, InvalidFields, OrderNotFound, Unauthenticated
 from meshkit.identity import Role, TokenIssuer
 from meshkit.rpc.client import call, channel
-from order_worker.clock import wall_ms
 from order_worker.serve_app import running
 from order_worker.settings import Settings
 from order_worker.write_results import write_results

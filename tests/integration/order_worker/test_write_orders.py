@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from kernel.order_states import OrderState
-from order_worker.clock import wall_ms
+from meshkit.clock import wall_ms
+from order_worker.data_faults import is_data_error
 from order_worker.order_rows import to_message
-from order_worker.patience import is_data_error
 from order_worker.plan_batch import FencePassed, Intake
 from order_worker.write_orders import write_failed, write_orders
 from tests.integration.order_worker.world import World, accepted, by_id, people

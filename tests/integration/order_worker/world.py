@@ -18,11 +18,11 @@ from kernel.schema import offer, orders, payment_step
 from kernel.stock.port import ReserveKind, ReserveRequest
 from kernel.stock.redis_adapter import RedisStock
 from kernel.topics import ORDERS_INTAKE, PARTITIONS, PAYMENTS_RESULTS
+from meshkit.clock import wall_ms
 from meshkit.db.engine import database
 from meshkit.kafka.publisher import Publisher, publishing
 from meshkit.redis_client import redis_pool
 from meshkit.settings import ProcessSettings
-from order_worker.clock import wall_ms
 from order_worker.plan_batch import Intake
 from order_worker.standing import Standing
 from order_worker.write_orders import write_orders

@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.schema import payment_step
 from kernel.topics import ORDERS_CREATED, PAYMENTS_RESULTS
+from meshkit.clock import wall_ms
 from meshkit.db.engine import database
 from meshkit.kafka.consumer import Consumer, consuming
 from meshkit.kafka.publisher import Publisher, publishing
-from payment_worker.clock import now_ms
 from payment_worker.settings import Settings
 from peakmesh.event.v1 import events_pb2 as events
 from peakmesh.order.v1 import order_pb2
@@ -94,9 +94,9 @@ class Shop:
             "state": state,
             "amount_minor": amount_minor,
             "currency": "EUR",
-            "deadline_ms": now_ms(),
-            "created_ms": now_ms(),
-            "updated_ms": now_ms(),
+            "deadline_ms": wall_ms(),
+            "created_ms": wall_ms(),
+            "updated_ms": wall_ms(),
         }
         async with self.engine.begin() as connection:
             await connection.execute(insert(payment_step), [row])

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from kernel.payment_steps import BARRED, DEBIT, DONE, FAILED, QUOTE, STARTED
 from meshkit.db.engine import database
 from meshkit.lifecycle import background
 from payment_worker.ports import Steps
-from payment_worker.step_rows import BARRED, DEBIT, DONE, FAILED, QUOTE, STARTED, Change, Finish, StepRow
+from payment_worker.step_rows import Change, Finish, StepRow
 from payment_worker.steps import StepTable
 from tests.fakes.payment import FakeSteps, World
 from tests.integration.payment_worker.shop import Shop, new_ids
@@ -85,7 +86,8 @@ async def test_bar_and_begin_race_for_the_primary_key(shop: Shop) -> None:
             asyncio.gather(*(table.change(begin(order_id, DEBIT)) for order_id in ids)),
             asyncio.gather(*(bar(order_id) for order_id in reversed(ids))),
         )
-    winners = [(DEBIT in applied.inserted, other) for applied, other in zip(begun, barred, strict=True)]
+    pairs = zip(begun, reversed(barred), strict=True)  # they were barred from the other end
+    winners = [(DEBIT in applied.inserted, theirs) for applied, theirs in pairs]
     assert all(ours != theirs for ours, theirs in winners)
     states = {(await shop.states(order_id))[DEBIT] for order_id in ids}
     assert states <= {STARTED, BARRED}

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy.exc import DataError, OperationalError
 
 from order_worker.around_poison import write_around_poison
-from order_worker.patience import DataFault, is_data_error, is_outage, patiently
+from order_worker.data_faults import DataFault, is_data_error
+from order_worker.outages import is_outage, patiently
 
 
 async def drop(_record: int, _error: Exception) -> list[int]:

@@ -109,6 +109,7 @@ async def test_a_slow_order_holds_the_commit_and_not_the_others() -> None:
     async with bench:
         await eventually(lambda: bench.orders.ended == 3)
         await eventually(lambda: bench.subscription.committed.get((ORDERS_CREATED, 0)) == 1)
+        assert bench.settle.seen == ["o0", "o1", "o2", "o3"]
         bench.settle.gates["o1"].set()
         await eventually(lambda: bench.subscription.committed.get((ORDERS_CREATED, 0)) == 4)
 

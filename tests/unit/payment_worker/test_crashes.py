@@ -5,10 +5,11 @@ import random
 
 import pytest
 
+from kernel.payment_steps import BARRED, DEBIT, DONE, FAILED, REFUND, STARTED
 from meshkit.errors import PeakmeshError
 from payment_worker.refund_orders import RefundOrders
 from payment_worker.settle_order import End
-from payment_worker.step_rows import BARRED, DEBIT, DONE, FAILED, REFUND, STARTED, StepRow
+from payment_worker.step_rows import StepRow
 from tests.fakes.payment import SHIPPING, Crash, an_order, some_faults
 from tests.unit.payment_worker.bench import Bench, patience
 

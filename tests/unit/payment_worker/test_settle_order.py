@@ -1,8 +1,8 @@
 import pytest
 
+from kernel.payment_steps import BOOKING, COINS, DEBIT, DONE, FAILED, INVOICE, QUOTE, STARTED, STUCK
 from meshkit.errors import InvalidFields
 from payment_worker.settle_order import End
-from payment_worker.step_rows import BOOKING, COINS, DEBIT, DONE, FAILED, INVOICE, QUOTE, STARTED, STUCK
 from tests.fakes.payment import SHIPPING, Crash, an_order
 from tests.unit.payment_worker.bench import Bench
 

@@ -2,21 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payment_worker.step_rows import (
-    BARRED,
-    DEBIT,
-    DONE,
-    FAILED,
-    INVOICE,
-    QUOTE,
-    STARTED,
-    STUCK,
-    Change,
-    Finish,
-    StepRow,
-    apply,
-    key_of,
-)
+from kernel.payment_steps import BARRED, DEBIT, DONE, FAILED, INVOICE, QUOTE, STARTED, STUCK, key_of
+from payment_worker.step_rows import Change, Finish, StepRow, apply
 
 STATES = (STARTED, DONE, FAILED, BARRED, STUCK)
 

@@ -8,9 +8,8 @@ from aiokafka.errors import KafkaError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
-from sqlalchemy.exc import DBAPIError, StatementError
 
-from meshkit.db.engine import error_number, is_transient
+from meshkit.db.errors import is_transient
 from meshkit.errors import DependencyUnavailable
 from meshkit.log import get_logger
 from order_worker import metrics
@@ -23,31 +22,11 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 # What Redis says while it loads its AOF, has no room, or a script was cut off: its own trouble, not the order's.
 _REDIS_TROUBLES = ("LOADING", "OOM", "MISCONF", "BUSY", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "UNKILLABLE")
 
-# What a record's own values can cause. Any other refusal (a missing table, a denied account) ends the worker: it would
-# send every order to the dead letters. 1048 null, 1062 duplicate, 1264 range, 1265/1292/1366 conversion, 1406 length,
-# 3819 and 4025 CHECK (MySQL, MariaDB).
-DATA_ERRORS = frozenset({1048, 1062, 1264, 1265, 1292, 1366, 1406, 3819, 4025})
-
-
-class DataFault(Exception):
-    """A record that no retry can write; the message says why."""
-
-
-def is_data_error(error: BaseException) -> bool:
-    """True where the record is to blame: bisect the batch down to it."""
-    if isinstance(error, DataFault):
-        return True
-    if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
-        return True
-    return error_number(error) in DATA_ERRORS
-
 
 def is_outage(error: BaseException) -> bool:
     """True where the same call may succeed later without anybody changing the data."""
     if isinstance(error, RedisConnectionError | RedisTimeout | TimeoutError | DependencyUnavailable):
         return True
-    if error_number(error) in DATA_ERRORS:
-        return False
     if isinstance(error, ResponseError):
         return str(error).startswith(_REDIS_TROUBLES)
     if isinstance(error, KafkaError):

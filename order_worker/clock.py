@@ -1,7 +1,0 @@
-"""The wall clock: rows and deadlines are in Unix milliseconds."""
-
-import time
-
-
-def wall_ms() -> int:
-    return time.time_ns() // 1_000_000
