@@ -4,14 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from kernel.order_ids import offer_of
 from kernel.stock.port import Mark, Reservation, StockPort
 from meshkit.errors import OrderNotFound
 from meshkit.identity import Identity, Role
-from order_worker.order_reads import OrderView
+from order_worker.order_reads import OfferView, OrderView
 
 
 class Reads(Protocol):
     async def one(self, order_id: str) -> OrderView | None: ...
+
+    async def offer(self, number: int) -> OfferView | None: ...
 
 
 class Queue(Protocol):
@@ -20,11 +23,12 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An order without a row yet. `queued`: Kafka has it. `eta_seconds` None: not known."""
+    """An order without a row yet. `queued`: Kafka has it. `eta_seconds` None: not known. `offer`: what it is of."""
 
     reservation: Reservation
     queued: bool
     eta_seconds: float | None
+    offer: OfferView | None
 
 
 class GetOrder:
@@ -55,7 +59,8 @@ class GetOrder:
             held = await self._stock.reservation(order_id) or held
         # QUEUED only once the outbox entry is gone, which happens after Kafka's ack alone, and never while cancelling.
         queued = not held.entry_present and held.mark is not Mark.CANCELLING
-        return Waiting(held, queued, self._queue.eta_seconds())
+        offer = await self._reads.offer(offer_of(order_id)[0])
+        return Waiting(held, queued, self._queue.eta_seconds(), offer)
 
 
 def _visible_to(who: Identity) -> Callable[[str], bool]:

@@ -61,7 +61,7 @@ def _order(view: OrderView) -> pb.Order:
 
 
 def _waiting(waiting: Waiting) -> pb.Order:
-    """What the reservation knows; price and SKU come with the row."""
+    """What reservation and offer know; discount and shipping come with the row."""
     held = waiting.reservation
     order = pb.Order(
         order_id=held.order_id,
@@ -70,6 +70,9 @@ def _waiting(waiting: Waiting) -> pb.Order:
         accept_time=_time(held.created_ms),
         queue_eta_seconds=waiting.eta_seconds,
     )
+    if waiting.offer:
+        order.sale_id, order.sku = waiting.offer.sale_id, waiting.offer.sku
+        order.unit_price.CopyFrom(from_minor(waiting.offer.price_minor, waiting.offer.currency))
     if held.deadline_ms:
         order.expire_time.CopyFrom(_time(held.deadline_ms))
     return order

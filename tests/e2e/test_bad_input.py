@@ -103,8 +103,8 @@ async def test_the_services_check_the_token_themselves(shop: Shop, sale: OpenSal
 async def test_a_service_may_buy_for_somebody(shop: Shop, sale: OpenSale) -> None:
     request = shop.request(sale, buyer_id="ana")
     answer = await shop.send("kiosk", request, role=Role.SERVICE)
-    order = await shop.reaches("ana", answer.order_id, State.ORDER_STATE_TO_SHIP)
-    assert order.sku == sale.sku
+    assert (await shop.order("ana", answer.order_id)).sku == sale.sku
+    assert (await shop.reaches("ana", answer.order_id, State.ORDER_STATE_TO_SHIP)).sku == sale.sku
 
 
 async def test_no_refusal_is_internal(shop: Shop, sale: OpenSale) -> None:

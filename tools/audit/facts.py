@@ -78,6 +78,7 @@ class Published:
     order_id: str
     offer_no: int
     request_hash: str
+    discount_minor: int = 0
     cancelled: bool = False
 
 

@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from kernel.order_states import OrderState
+from kernel.payment_steps import AFTER_PIVOT
 from tools.audit.facts import FAILED_STATES, SOLD_STATES, Database, Debit, Facts, Journal, OrderRow
 
-SETTLING = frozenset({"booking", "invoice", "coins"})
+SETTLING = frozenset(AFTER_PIVOT)
 
 
 def charged_once(facts: Facts, database: Database, journal: Journal) -> Iterator[str]:

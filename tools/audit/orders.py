@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from kernel.payment_steps import STUCK
 from tools.audit.facts import CANCELLED, TERMINAL_STATES, Bucket, Database, Facts, Log
 
 
@@ -22,18 +23,21 @@ def kept(facts: Facts, database: Database, log: Log, queued: frozenset[str]) -> 
 
 
 def no_phantoms(_: Facts, database: Database, log: Log) -> Iterator[str]:
-    """I5: every row was published, with the same request hash."""
-    hashes = {each.order_id: each.request_hash for each in log.published}
+    """I5: every row was published, with the same request hash and the same promotion."""
+    records = {each.order_id: each for each in log.published}
     for order_id, row in database.orders.items():
-        if order_id not in hashes:
+        record = records.get(order_id)
+        if record is None:
             yield f"row {order_id} was never published"
-        elif hashes[order_id] != row.request_hash:
+        elif record.request_hash != row.request_hash:
             yield f"row {order_id} has another request hash than its record"
+        elif record.discount_minor != row.discount_minor:
+            yield f"row {order_id} has discount {row.discount_minor}, granted {record.discount_minor}"
 
 
 def ended(facts: Facts, database: Database) -> Iterator[str]:
     """I6: every row is terminal or younger than its deadline; stuck ones are named. Quiet: every row is terminal."""
-    stuck = {step.order_id: step.step for step in database.steps if step.state == "STUCK"}
+    stuck = {step.order_id: step.step for step in database.steps if step.state == STUCK}
     for order_id, row in database.orders.items():
         late = row.deadline_ms + facts.grace_ms < facts.now_ms
         if row.state not in TERMINAL_STATES and order_id not in stuck and (late or not facts.live):
@@ -48,7 +52,7 @@ def drained(facts: Facts, database: Database, buckets: Mapping[tuple[int, int], 
                 yield f"order {order_id} is in the outbox of {offer}:{number} for {facts.now_ms - created_ms} ms"
     if not facts.live:
         yield from (f"group {group} is {lag} records behind" for group, lag in log.lag.items() if lag)
-    stuck = {step.order_id for step in database.steps if step.state == "STUCK"}
+    stuck = {step.order_id for step in database.steps if step.state == STUCK}
     for letter in log.dead_letters:
         row = database.orders.get(letter.order_id)
         if row and row.state not in TERMINAL_STATES and not (row.state == "PAID" and letter.order_id in stuck):

@@ -70,7 +70,7 @@ def _published(raw: Any, offers: frozenset[int]) -> Published | None:
     order = intake.accepted if kind == "accepted" else intake.cancelled.order
     if order.offer_no not in offers:
         return None
-    return Published(order.order_id, order.offer_no, order.request_hash, kind == "cancelled")
+    return Published(order.order_id, order.offer_no, order.request_hash, order.discount_minor, kind == "cancelled")
 
 
 def _letter(raw: Any) -> DeadLetter:

@@ -56,6 +56,13 @@ BREAKS = {
         facts(log=log(published=[Published(PAID, 1, "other"), Published(FAILED, 1, f"hash-of-{FAILED}")])),
         {"I5"},
     ),
+    "a promotion nobody granted": (
+        facts(
+            database=database(orders={PAID: row(PAID, "TO_SHIP", discount_minor=100), FAILED: row(FAILED, "EXPIRED")}),
+            journal=journal(debits=[debit(amount_minor=2400)]),
+        ),
+        {"I5"},
+    ),
     "an order that never ends": (
         facts(
             database=database(orders=OPEN, offers=[OfferRow(1, "sale", "phone", 10, 2, 2, 2)]),

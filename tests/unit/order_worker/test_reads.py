@@ -11,7 +11,7 @@ from meshkit.identity import Identity, Role
 from meshkit.kafka.queue_estimate import Drain
 from order_worker.get_order import GetOrder, Waiting
 from order_worker.list_orders import ListOrders, make_token, read_token
-from order_worker.order_reads import OrderView
+from order_worker.order_reads import OfferView, OrderView
 from tests.fakes.stock import FakeStock
 from tests.unit.order_worker.orders import OFFER, request_id
 
@@ -29,6 +29,9 @@ class Rows:
         if self.late is not None:
             self.rows.append(self.late)
         return found
+
+    async def offer(self, number: int) -> OfferView | None:
+        return OfferView("sale", "sku", 1999, "EUR") if number == OFFER else None
 
     async def newest(self, user_id: str, before: str, count: int) -> list[OrderView]:
         mine = [row for row in self.rows if row.user_id == user_id and (not before or row.order_id < before)]
@@ -68,6 +71,7 @@ async def test_pending_until_the_outbox_entry_is_gone() -> None:
     assert isinstance(found, Waiting)
     assert found.queued
     assert found.eta_seconds == 2.5
+    assert found.offer == OfferView("sale", "sku", 1999, "EUR")
 
 
 async def test_asking_renews_the_consent() -> None:
