@@ -10,16 +10,18 @@ from checkout_svc.metrics import ACK_SECONDS
 from checkout_svc.purchase import Promotion, Purchase
 from kernel.offers import Offer
 from kernel.topics import ORDERS_INTAKE
+from meshkit.clock import wall_ms
 from meshkit.kafka.publisher import Headers
+from meshkit.tracing import traceparent
 from peakmesh.event.v1.events_pb2 import AcceptedOrder, CancelledOrder, OrderIntake
 
-_ACCEPTED = (("event-type", b"OrderIntake.accepted"),)
-_CANCELLED = (("event-type", b"OrderIntake.cancelled"),)
+_ACCEPTED = ("event-type", b"OrderIntake.accepted")
+_CANCELLED = ("event-type", b"OrderIntake.cancelled")
 
 
 def accepted_event(order_id: str, purchase: Purchase, offer: Offer, promotion: Promotion, payable_ms: int) -> bytes:
     """The whole order, so that whoever reads the log needs nothing else. It expires unpaid after `payable_ms`."""
-    now_ms = int(time.time() * 1000)
+    now_ms = wall_ms()
     order = AcceptedOrder(
         order_id=order_id,
         offer_no=offer.offer_no,
@@ -49,6 +51,12 @@ def cancelled_event(accepted: bytes, reason: str) -> bytes:
     return OrderIntake(cancelled=CancelledOrder(order=order, reason=reason)).SerializeToString()
 
 
+def _trace() -> Headers:
+    """The buyer's call, which the workers' logs go on with; the relay has none."""
+    trace = traceparent()
+    return (("traceparent", trace.encode()),) if trace else ()
+
+
 class Publisher(Protocol):
     """meshkit's, and the tests' fake."""
 
@@ -68,8 +76,9 @@ class Intake:
     async def cancelled(self, order_id: str, event: bytes, answer_by: float) -> bool:
         return await self._publish(order_id, event, _CANCELLED, answer_by)
 
-    async def _publish(self, order_id: str, event: bytes, headers: Headers, answer_by: float) -> bool:
+    async def _publish(self, order_id: str, event: bytes, kind: tuple[str, bytes], answer_by: float) -> bool:
         started = time.monotonic()
+        headers = (("event-id", f"{order_id}:intake".encode()), kind, *_trace())
         try:
             async with asyncio.timeout(answer_by - started):
                 ack = await self._publisher.publish(ORDERS_INTAKE, order_id, event, headers)

@@ -2,11 +2,11 @@
 
 from meshkit.metrics import counter, gauge, histogram
 
-ANSWERS = counter("checkout_answers_total", "PlaceOrder by what was answered", ["answer"])
-PROMOTIONS = counter("checkout_promotions_total", "Vouchers by what became of them", ["state"])
-ACK_SECONDS = histogram("checkout_ack_seconds", "From publish to Kafka's ack")
+ANSWERS = counter("peakmesh_checkout_answers_total", "PlaceOrder by what was answered", ["answer"])
+PROMOTIONS = counter("peakmesh_checkout_promotions_total", "Vouchers by what became of them", ["state"])
+ACK_SECONDS = histogram("peakmesh_checkout_ack_seconds", "From publish to Kafka's ack")
 WINDOW_ORDERS = histogram(
-    "checkout_window_orders", "Orders a script call", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 500)
+    "peakmesh_checkout_window_orders", "Orders a script call", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 500)
 )
-RELAYED = counter("checkout_relayed_total", "Outbox entries published by the relay", ["kind"])
-OUTBOX_OLDEST = gauge("checkout_outbox_oldest_seconds", "Age of the oldest outbox entry the relay saw")
+RELAYED = counter("peakmesh_checkout_relayed_total", "Outbox entries published by the relay", ["kind"])
+OUTBOX_OLDEST = gauge("peakmesh_checkout_outbox_oldest_seconds", "Age of the oldest outbox entry the relay saw")
