@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tools import devstack
+from tools.devstack.lend import servers_of
 from tools.devstack.spec import ROOT
 from tools.devstack.table import DATA_SERVERS
 
@@ -27,6 +28,12 @@ def data_servers(stack: devstack.Mesh) -> devstack.Mesh:
     """Redis, MariaDB with its schema, Kafka with its topics; none of our processes."""
     devstack.up(only=[*DATA_SERVERS, "migrate", "topics", "identity"])
     return stack
+
+
+@pytest.fixture(scope="session")
+def servers(stack: devstack.Mesh) -> devstack.Mesh:
+    """Where Redis, MariaDB and Kafka run, to be stopped and killed: another mesh where they were given by URL."""
+    return servers_of(stack)
 
 
 @pytest.fixture(scope="session")

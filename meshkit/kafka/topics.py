@@ -13,21 +13,19 @@ class TopicsDiffer(Exception):
 
 
 _DAY_MS = 24 * 3600 * 1000
+REPLICAS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic as it must be. Retention outlives the longest outage of its consumer."""
+    """One topic as it must be. Retention outlives the longest outage of its consumer.
+
+    Replication is three, or as many as there are brokers; `min.insync.replicas` is the brokers' own to say.
+    """
 
     name: str
     partitions: int = 4
     retention_ms: int = 7 * _DAY_MS
-    replication: int = 1
-    min_insync_replicas: int = 1
-
-    @property
-    def config(self) -> dict[str, str]:
-        return {"retention.ms": str(self.retention_ms), "min.insync.replicas": str(self.min_insync_replicas)}
 
 
 async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]:
@@ -46,7 +44,11 @@ async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]
 
 
 async def _create(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
-    wanted = [NewTopic(spec.name, spec.partitions, spec.replication, topic_configs=spec.config) for spec in specs]
+    replicas = min(REPLICAS, len((await admin.describe_cluster())["brokers"]))
+    wanted = [
+        NewTopic(spec.name, spec.partitions, replicas, topic_configs={"retention.ms": str(spec.retention_ms)})
+        for spec in specs
+    ]
     response = await admin.create_topics(wanted)
     for name, code, *_ in response.topic_errors:
         # Another process made it a moment ago.
@@ -64,14 +66,14 @@ async def _compare(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> No
     for response in await admin.describe_configs(resources):
         for _, _, _, name, entries in response.resources:
             config[name] = {entry[0]: entry[1] for entry in entries}
-    differing = [
-        f"{spec.name}: {what} is {have}, declared {want}"
-        for spec in specs
-        for what, have, want in [
-            ("partitions", partitions.get(spec.name), spec.partitions),
-            *((key, config.get(spec.name, {}).get(key), value) for key, value in spec.config.items()),
-        ]
-        if have != want
-    ]
+    differing: list[str] = []
+    for spec in specs:
+        have = partitions.get(spec.name)
+        if have != spec.partitions:
+            differing.append(f"{spec.name}: partitions is {have}, declared {spec.partitions}")
+        kept_ms = int(config.get(spec.name, {}).get("retention.ms", 0))
+        # Longer is safe and -1 is for ever; shorter loses orders in an outage.
+        if 0 <= kept_ms < spec.retention_ms:
+            differing.append(f"{spec.name}: retention.ms is {kept_ms}, declared {spec.retention_ms} at least")
     if differing:
         raise TopicsDiffer("; ".join(differing))

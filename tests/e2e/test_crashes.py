@@ -60,14 +60,14 @@ async def _all_end(shop: Shop, orders: dict[str, str]) -> None:
         await shop.reaches(user, order_id, *ENDED, within=40)
 
 
-async def test_kafka_stops_for_ten_seconds(shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
+async def test_kafka_stops_for_ten_seconds(shop: Shop, servers: Mesh, tmp_path: Path) -> None:
     sale = await shop.open_sale(units=100)
     early = await asyncio.gather(*[_persist(shop, f"early-{n}", sale) for n in range(10)])
-    await asyncio.to_thread(stop_process, "kafka", mesh, kill=True)
+    await asyncio.to_thread(stop_process, "kafka", servers, kill=True)
     buyers = [asyncio.create_task(_persist(shop, f"late-{n}", sale)) for n in range(30)]
     _, waiting = await asyncio.wait(buyers, timeout=10)
     assert waiting, "no order can be QUEUED while Kafka is down"
-    await asyncio.to_thread(start_process, "kafka", mesh)
+    await asyncio.to_thread(start_process, "kafka", servers)
     late = await asyncio.gather(*buyers)
     assert any(checkout.ACCEPTANCE_PENDING in answers for _, answers in late)
     orders = {f"early-{n}": order_id for n, (order_id, _) in enumerate(early)}
@@ -101,12 +101,15 @@ async def test_a_process_killed_at(process: str, point: str, shop: Shop, mesh: M
 
 
 @pytest.mark.parametrize("server", ["redis", "mariadb", "envoy"])
-async def test_a_server_killed_in_the_middle(server: str, shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
+async def test_a_server_killed_in_the_middle(
+    server: str, shop: Shop, mesh: Mesh, servers: Mesh, tmp_path: Path
+) -> None:
+    where = mesh if server == "envoy" else servers
     sale = await shop.open_sale(units=30)
     early = [asyncio.create_task(_persist(shop, f"early-{n}", sale)) for n in range(15)]
-    dead = await asyncio.to_thread(kill_process, server, mesh=mesh)
+    dead = await asyncio.to_thread(kill_process, server, mesh=where)
     late = [asyncio.create_task(_persist(shop, f"late-{n}", sale)) for n in range(15)]
-    await asyncio.to_thread(wait_ready, server, mesh, not_pid=dead)
+    await asyncio.to_thread(wait_ready, server, where, not_pid=dead)
     orders = {f"early-{n}": order_id for n, (order_id, _) in enumerate(await asyncio.gather(*early))}
     orders |= {f"late-{n}": order_id for n, (order_id, _) in enumerate(await asyncio.gather(*late))}
     assert len(set(orders.values())) == 30

@@ -1,6 +1,7 @@
 """`python -m tools.devstack up|down|status|logs|clean [--only a,b]`.
 
-Besides: `during -- COMMAND`, a command with a mesh around it, and `prepare`, once at set-up: Kafka's jars.
+Besides: `during -- COMMAND`, a command with a mesh around it; `lend -- COMMAND`, a command on servers given by URL;
+and `prepare`, once at set-up: Kafka's jars.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from collections.abc import Callable
 
 from tools import devstack
 from tools.devstack.archive import archive_classes
+from tools.devstack.lend import lend
 from tools.devstack.servers import kafka
 from tools.devstack.spec import DevstackError, Mesh
 
@@ -92,6 +94,10 @@ def _during(options: argparse.Namespace) -> int:
             _down(options)
 
 
+def _lend(options: argparse.Namespace) -> int:
+    return lend(options.run)
+
+
 def _prepare(_: argparse.Namespace) -> int:
     kafka.fetch_jars()
     if not kafka.CLASSES.exists():
@@ -106,6 +112,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "logs": _logs,
     "clean": _clean,
     "during": _during,
+    "lend": _lend,
     "prepare": _prepare,
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from tools.devstack.logfile import tail
-from tools.devstack.order import by_name, closure
+from tools.devstack.order import closure
 from tools.devstack.spec import ROOT, DevstackError, Mesh
 from tools.devstack.state import (
     StackState,
@@ -23,7 +23,7 @@ from tools.devstack.state import (
     write_state,
     write_wanted,
 )
-from tools.devstack.table import TABLE, environment
+from tools.devstack.table import TABLE, environment, table_of
 from tools.devstack.taken import check_ports
 
 _LOOK_EVERY = 0.03
@@ -58,7 +58,7 @@ def up(
     """
     mesh = Mesh.of(run_dir, port_base)
     begun = time.monotonic()
-    table = by_name(TABLE)
+    table = table_of(mesh)
     names = closure(table, only)
     running = is_up(mesh)
     if not running:
@@ -102,7 +102,7 @@ def is_up(mesh: Mesh | None = None) -> bool:
 def status(run_dir: Path | None = None, port_base: int | None = None) -> list[ProcessStatus]:
     """Every process that was asked for, in starting order; empty when no mesh runs there."""
     mesh = Mesh.of(run_dir, port_base)
-    state, table = read_state(mesh), by_name(TABLE)
+    state, table = read_state(mesh), table_of(mesh)
     rows = []
     for name, entry in state.processes.items():
         process = entry.pid.process() if entry.pid else None

@@ -1,7 +1,7 @@
 """What a process of the mesh is, and where a mesh lives."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from meshkit.ports import Ports
@@ -15,20 +15,32 @@ class DevstackError(Exception):
 
 
 @dataclass(frozen=True)
+class GivenServers:
+    """Data servers that somebody else runs, by URL; an empty one is the mesh's own."""
+
+    redis_url: str = ""
+    db_url: str = ""
+    kafka_bootstrap: str = ""
+
+
+@dataclass(frozen=True)
 class Mesh:
-    """One mesh: its folder and its offset on every port. `run_dir` is absolute."""
+    """One mesh: its folder, its offset on every port, and which servers it was given. `run_dir` is absolute."""
 
     run_dir: Path
     port_base: int
+    # Not shown: the database's URL holds its password.
+    given: GivenServers = field(default=GivenServers(), repr=False)
 
     @classmethod
     def of(cls, run_dir: Path | None = None, port_base: int | None = None) -> "Mesh":
-        """What is not given comes from PEAKMESH_RUN_DIR and PEAKMESH_PORT_BASE."""
+        """The environment's mesh; one in another folder is another mesh, and has servers of its own."""
         settings = ProcessSettings()
         base = settings.port_base if port_base is None else port_base
-        folder = run_dir or settings.run_dir
         # A relative folder is relative to the checkout, so that `peakmesh` means the same mesh from any folder.
-        return cls(run_dir=(ROOT / folder).resolve(), port_base=base)
+        home, folder = (ROOT / settings.run_dir).resolve(), (ROOT / (run_dir or settings.run_dir)).resolve()
+        given = GivenServers(settings.redis_url, settings.db_url, settings.kafka_bootstrap)
+        return cls(folder, base, given if folder == home else GivenServers())
 
     @property
     def ports(self) -> Ports:
@@ -36,8 +48,8 @@ class Mesh:
 
     @property
     def settings(self) -> ProcessSettings:
-        """The settings that a process of this mesh reads: URLs of the mesh's own servers."""
-        return ProcessSettings(run_dir=self.run_dir, port_base=self.port_base)
+        """The settings that a process of this mesh reads."""
+        return ProcessSettings(run_dir=self.run_dir, port_base=self.port_base, **asdict(self.given))
 
     def log_file(self, name: str) -> Path:
         return self.run_dir / "logs" / f"{name}.log"

@@ -8,10 +8,10 @@ import time
 from collections.abc import Mapping
 
 from tools.devstack.life import GaveUpError, Life, Policy
-from tools.devstack.order import by_name, closure, dependents
+from tools.devstack.order import closure, dependents
 from tools.devstack.spec import DevstackError, Mesh, ProcessSpec
 from tools.devstack.state import Pid, StackState, Wanted, read_wanted, wanted_file, write_state
-from tools.devstack.table import TABLE
+from tools.devstack.table import table_of
 
 _LOOK_EVERY = 0.05
 
@@ -110,4 +110,5 @@ async def supervise(mesh: Mesh, table: Mapping[str, ProcessSpec], policy: Policy
 
 
 if __name__ == "__main__":
-    raise SystemExit(asyncio.run(supervise(Mesh.of(), by_name(TABLE), Policy())))
+    here = Mesh.of()
+    raise SystemExit(asyncio.run(supervise(here, table_of(here), Policy())))

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
@@ -121,12 +122,20 @@ TABLE: tuple[ProcessSpec, ...] = (
 )
 
 
+def table_of(mesh: Mesh) -> dict[str, ProcessSpec]:
+    """The rows by name, as this mesh needs them: a server given by URL is no process of ours, its row asks it."""
+    urls = {"redis": mesh.given.redis_url, "mariadb": mesh.given.db_url, "kafka": mesh.given.kafka_bootstrap}
+    given = {name: ProcessSpec(name, call=lazily("given", "check_given", name)) for name, url in urls.items() if url}
+    return {row.name: given.get(row.name, row) for row in TABLE}
+
+
 def environment(mesh: Mesh, spec: ProcessSpec) -> dict[str, str]:
     """The environment of a process: ours, the mesh's place, and the row's own."""
     path = [str(ROOT), str(ROOT / "generated" / "python"), os.environ.get("PYTHONPATH", "")]
     return os.environ | {
         "PEAKMESH_PORT_BASE": str(mesh.port_base),
         "PEAKMESH_RUN_DIR": str(mesh.run_dir),
+        **{f"PEAKMESH_{name.upper()}": url for name, url in asdict(mesh.given).items()},
         "PYTHONPATH": os.pathsep.join(part for part in path if part),
         "PYTHONUNBUFFERED": "1",
         # glibc keeps an arena for each thread: 2 instead of 16 save about 10 MB a process.

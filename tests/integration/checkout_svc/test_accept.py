@@ -90,18 +90,18 @@ async def test_a_voucher_is_answered_alike_while_promotions_are_away(shop: Shop)
 
 
 async def test_with_kafka_frozen_an_order_is_pending_and_the_relay_publishes_it_later(
-    shop: Shop, data_servers: devstack.Mesh
+    shop: Shop, servers: devstack.Mesh
 ) -> None:
     offer = await shop.open(5)
     await shop.place(shop.request(offer))
     request = shop.request(offer)
-    devstack.pause_process("kafka", data_servers)
+    devstack.pause_process("kafka", servers)
     try:
         answer, second = await asyncio.gather(shop.place(request), shop.place(shop.request(offer), "bob"))
         held = await shop.stock.reservation(answer.order_id)
         retry = await shop.place(request)
     finally:
-        devstack.resume_process("kafka", data_servers)
+        devstack.resume_process("kafka", servers)
     assert {answer.acceptance, second.acceptance, retry.acceptance} == {pb.ACCEPTANCE_PENDING}
     assert held is not None
     assert (held.mark, held.entry_present) == (Mark.PENDING, True)

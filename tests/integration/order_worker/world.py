@@ -138,8 +138,9 @@ class World:
         places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
         await client.start()
         try:
-            client.assign(places)
             ends = await client.end_offsets(places)
+            client.assign(places)
+            await client.seek_to_beginning()
             found: list[Any] = []
             deadline = time.monotonic() + 10
             while [await client.position(place) for place in places] != [ends[place] for place in places]:
