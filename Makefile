@@ -42,7 +42,8 @@ lint-code: setup
 
 lint-contracts: setup proto-check
 	@$(PY) -m tools.proto image .tools/protos.binpb
-	@$(BIN)/buf lint .tools/protos.binpb --config buf.yaml && echo "lint: contracts"
+	@$(BIN)/buf lint .tools/protos.binpb --config buf.yaml
+	@$(BIN)/buf breaking .tools/protos.binpb --against protos/released.binpb --config buf.yaml && echo "lint: contracts"
 
 lint-envoy: setup
 	@$(PY) -m envoy.render --check >$(LOGS)/envoy.log 2>&1 || { cat $(LOGS)/envoy.log; exit 1; }

@@ -32,8 +32,9 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         TokenVerifier(settings.jwks),
         {f"/{SERVICE}/{method}": _READERS for method in ("GetOrder", "ListOrders")},
     )
+    name = f"order_serve_{settings.order_serve_index}"
     async with AsyncExitStack() as stack:
-        stack.enter_context(metrics_endpoint(settings.ports["order_serve_metrics"]))
+        stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
         engine = await stack.enter_async_context(database(settings.database, pool_size=POOL_SIZE))
         stock = RedisStock(await stack.enter_async_context(redis_pool(settings.redis)))
         queue = QueueEstimate(settings.kafka, ORDERS_INTAKE, ORDER_WORKER, PARTITIONS)
@@ -42,7 +43,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         servicer = OrderServicer(GetOrder(reads, stock, queue), ListOrders(reads))
         yield await stack.enter_async_context(
             serving(
-                port=settings.ports["order_serve"],
+                port=settings.ports[name],
                 register=lambda server: rpc.add_OrderServiceServicer_to_server(servicer, server),
                 services=[SERVICE],
                 access=access,

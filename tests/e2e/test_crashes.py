@@ -1,17 +1,15 @@
 """Processes and servers that die in the middle of a sale: nothing accepted is lost, nothing is done twice."""
 
 import asyncio
-import json
 from pathlib import Path
 
 import pytest
 
 from meshkit.errors import DeadlinePassed, DependencyUnavailable
 from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
+from tests.e2e.holds import audit_holds
 from tests.e2e.shop import OpenSale, Shop, State
 from tests.polling import eventually
-from tools.audit.report import Verdict
-from tools.audit.run import run_audit
 from tools.devstack import Mesh, kill_process, restart_process, start_process, stop_process, wait_ready
 
 ENDED = (State.ORDER_STATE_TO_SHIP,)
@@ -37,24 +35,6 @@ async def _persist(shop: Shop, user: str, sale: OpenSale) -> tuple[str, list[int
     return order_ids.pop(), answers
 
 
-async def _assert_audit_holds(shop: Shop, sale: OpenSale, queued: list[str], folder: Path) -> None:
-    """Every invariant, with what the buyers were told as history; the lag may need a moment to be committed."""
-    history = folder / "history.jsonl"
-    lines = [json.dumps({"type": "ok", "outcome": "QUEUED", "order_id": order_id}) for order_id in queued]
-    history.write_text("\n".join(lines))
-    told: list[str] = []
-
-    async def holds() -> bool:
-        report = await run_audit(shop.settings, sale.sale_id, [history])
-        told[:] = [f"{line.invariant} {line.verdict}: {line.detail}" for line in report.lines]
-        return all(line.verdict is Verdict.HOLDS for line in report.lines)
-
-    try:
-        await eventually(holds, within=20, every=0.5)
-    except AssertionError:
-        raise AssertionError("\n".join(told)) from None
-
-
 async def _all_end(shop: Shop, orders: dict[str, str]) -> None:
     for user, order_id in orders.items():
         await shop.reaches(user, order_id, *ENDED, within=40)
@@ -74,7 +54,7 @@ async def test_kafka_stops_for_ten_seconds(shop: Shop, servers: Mesh, tmp_path: 
     orders |= {f"late-{n}": order_id for n, (order_id, _) in enumerate(late)}
     assert len(set(orders.values())) == 40
     await _all_end(shop, orders)
-    await _assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
+    await audit_holds(shop, sale, list(orders.values()), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +77,7 @@ async def test_a_process_killed_at(process: str, point: str, shop: Shop, mesh: M
     await _all_end(shop, orders)
     await asyncio.to_thread(wait_ready, process, mesh)
     assert (await shop.offer(sale)).database.sold == 20
-    await _assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
+    await audit_holds(shop, sale, list(orders.values()), tmp_path)
 
 
 @pytest.mark.parametrize("server", ["redis", "mariadb", "envoy"])
@@ -114,7 +94,7 @@ async def test_a_server_killed_in_the_middle(
     orders |= {f"late-{n}": order_id for n, (order_id, _) in enumerate(await asyncio.gather(*late))}
     assert len(set(orders.values())) == 30
     await _all_end(shop, orders)
-    await _assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
+    await audit_holds(shop, sale, list(orders.values()), tmp_path)
 
 
 async def test_an_order_past_its_deadline_expires_and_is_not_charged(shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
@@ -137,4 +117,4 @@ async def test_an_order_past_its_deadline_expires_and_is_not_charged(shop: Shop,
         return (await shop.offer(sale)).redis.available == 5
 
     await eventually(all_back, within=10)
-    await _assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
+    await audit_holds(shop, sale, list(orders.values()), tmp_path)

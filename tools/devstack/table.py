@@ -77,6 +77,17 @@ def checkout(index: int) -> ProcessSpec:
     )
 
 
+def order_serve(index: int) -> ProcessSpec:
+    return ours(
+        f"order_serve_{index}",
+        "order_worker",
+        "serve",
+        port=f"order_serve_{index}",
+        depends_on=_NEEDS_ALL_DATA,
+        env={"PEAKMESH_ORDER_SERVE_INDEX": str(index)},
+    )
+
+
 # The sandbox is one Python process on the same cores: of 4 × 32 calls at once some waited past Envoy's 900 ms, the
 # breakers opened, and 902 of 5,055 orders went through the retry topics. It serves as many orders with 4 × 8.
 SANDBOX_BULKHEAD = {"PEAKMESH_PAYMENT_WORKER_BULKHEAD": "8"}
@@ -111,7 +122,8 @@ TABLE: tuple[ProcessSpec, ...] = (
     checkout(0),
     checkout(1),
     worker("order_worker", "order_worker", "consume", metrics="order_consume_metrics"),
-    ours("order_serve", "order_worker", "serve", port="order_serve", depends_on=_NEEDS_ALL_DATA),
+    order_serve(0),
+    order_serve(1),
     worker(
         "payment_worker",
         "payment_worker",

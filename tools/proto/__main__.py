@@ -1,4 +1,5 @@
-"""`python -m tools.proto generate|check|image FILE`: code from the contracts, its freshness, the image for buf."""
+"""`python -m tools.proto generate|check|image FILE|release`: code from the contracts, its freshness, the image for buf,
+and the image of a release, which later contracts may not break."""
 
 import filecmp
 import sys
@@ -11,6 +12,7 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos"
+RELEASED = PROTOS / "released.binpb"
 GENERATED = ROOT / "generated" / "python"
 
 
@@ -22,6 +24,8 @@ def main(arguments: list[str]) -> int:
             return _check()
         case ["image", target]:
             return _image(Path(target))
+        case ["release"]:
+            return _protoc("--include_imports", f"--descriptor_set_out={RELEASED}")
     print(__doc__, file=sys.stderr)
     return 2
 

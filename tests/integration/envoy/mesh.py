@@ -24,7 +24,7 @@ from meshkit.ports import Ports
 from tests.polling import eventually
 
 BOUND = ("gateway", "operators", "egress", "admin", "promo_inbound", "provider_inbound")
-BEHIND = ("checkout_0", "checkout_1", "order_serve", "promo", "governor", "providers")
+BEHIND = ("checkout_0", "checkout_1", "order_serve_0", "promo", "governor", "providers")
 PLACE_ORDER = "/peakmesh.checkout.v1.CheckoutService/PlaceOrder"
 GET_ORDER = "/peakmesh.order.v1.OrderService/GetOrder"
 QUOTE_PROMOTION = "/peakmesh.promotion.v1.PromotionService/QuotePromotion"

@@ -75,7 +75,7 @@ async def test_a_bad_token_is_unauthenticated(mesh: Mesh, kind: str, door: str, 
     ("door", "port", "cluster", "method"),
     [
         ("gateway", "checkout_0", "checkout", PLACE_ORDER),
-        ("gateway", "order_serve", "order", GET_ORDER),
+        ("gateway", "order_serve_0", "order", GET_ORDER),
         ("operators", "governor", "governor", GET_SALE),
     ],
 )

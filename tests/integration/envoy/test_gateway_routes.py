@@ -68,7 +68,7 @@ async def test_strangers_cannot_switch_faults_retries_or_time_outs(mesh: Mesh) -
         "x-envoy-upstream-rq-timeout-ms": "1",
         "x-envoy-retry-grpc-on": "internal",
     }
-    async with upstream(mesh.ports["order_serve"]) as behind, mesh.channel("gateway") as channel:
+    async with upstream(mesh.ports["order_serve_0"]) as behind, mesh.channel("gateway") as channel:
         await mesh.healthy("order", 1)
         async with timed() as seconds:
             await raw(channel, GET_ORDER)(b"", metadata=(*mesh.bearer(), *said.items()), timeout=5)
@@ -79,7 +79,7 @@ async def test_strangers_cannot_switch_faults_retries_or_time_outs(mesh: Mesh) -
 
 
 @pytest.mark.parametrize(("method", "port", "cluster"), [
-    (PLACE_ORDER, "checkout_0", "checkout"), (GET_ORDER, "order_serve", "order"),
+    (PLACE_ORDER, "checkout_0", "checkout"), (GET_ORDER, "order_serve_0", "order"),
 ])  # fmt: skip
 @pytest.mark.parametrize(("code", "attempts"), [
     (grpc.StatusCode.UNAVAILABLE, 2),
@@ -102,7 +102,7 @@ async def test_only_unavailable_is_repeated_and_once(
 
 
 async def test_a_call_that_the_route_outlives_is_told_that_its_outcome_is_unknown(mesh: Mesh) -> None:
-    async with upstream(mesh.ports["order_serve"], never) as behind:
+    async with upstream(mesh.ports["order_serve_0"], never) as behind:
         await mesh.healthy("order", 1)
         async with timed() as seconds:
             error = await refused(mesh, GET_ORDER)
@@ -119,7 +119,7 @@ async def test_without_a_server_the_answer_is_unavailable_with_a_time_to_come_ba
 
 
 async def test_a_message_that_is_too_large_stops_at_the_door(mesh: Mesh) -> None:
-    async with upstream(mesh.ports["order_serve"]) as behind:
+    async with upstream(mesh.ports["order_serve_0"]) as behind:
         await mesh.healthy("order", 1)
         error = await refused(mesh, GET_ORDER, b"x" * 300_000)
     assert isinstance(error, TooLarge)
@@ -140,7 +140,7 @@ async def test_a_browser_may_call_by_grpc_web(mesh: Mesh) -> None:
             exposed, origin = (answer.headers[f"access-control-{name}"] for name in ("expose-headers", "allow-origin"))
             return answer.read(), exposed, origin
 
-    async with upstream(mesh.ports["order_serve"]):
+    async with upstream(mesh.ports["order_serve_0"]):
         await mesh.healthy("order", 1)
         body, exposed, origin = await asyncio.to_thread(post)
     assert body.startswith(message)
