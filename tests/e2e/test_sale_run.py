@@ -60,3 +60,5 @@ async def test_a_sale_holds_and_every_system_agrees(time: str, shop: Shop, mesh:
     folder = mesh.run_dir / "sales" / verdict["sale_id"]
     assert json.loads((folder / "verdict.json").read_text()) == verdict
     assert (folder / "peak.png").read_bytes().startswith(b"\x89PNG")
+    assert verdict["sale_id"] in (folder / "report.html").read_text()
+    assert set(verdict["stages_ms"]) == {"checkout", "queue", "settle"}

@@ -12,6 +12,7 @@ from meshkit.log import setup_logging
 from meshkit.settings import ProcessSettings
 from peakmesh.ops.v1 import ops_service_pb2 as pb
 from tools import devstack
+from tools.cli import sale_report
 from tools.cli.audit import verdicts
 from tools.cli.console import AsJson, err, out, print_json, ran, table, told
 from tools.cli.progress import Progress
@@ -21,6 +22,8 @@ from tools.sale.run import SaleRun, Surroundings
 from tools.sale.shape import DEFAULT_BUYERS, DEFAULT_UNITS, Shape
 
 app = typer.Typer(help="Flash sales: run one whole, or open, close and show one.", no_args_is_help=True)
+app.command()(sale_report.report)
+app.command()(sale_report.compare)
 
 
 @app.command()
@@ -83,7 +86,9 @@ def _show_verdict(settings: ProcessSettings, verdict: dict[str, Any]) -> None:
     )
     out.print(" ".join(f"{name} {said}" for name, said in verdict["audit"].items()), highlight=False, soft_wrap=True)
     folder = settings.run_dir / "sales" / verdict["sale_id"]
-    out.print(f"{folder / 'verdict.json'} · {folder / 'peak.png'}", highlight=False, soft_wrap=True)
+    out.print(
+        f"{folder / 'verdict.json'} · {folder / 'peak.png'} · {folder / 'report.html'}", highlight=False, soft_wrap=True
+    )
     for reason in verdict["why"]:
         out.print(reason, style="red", highlight=False)
     style = "bold green" if verdict["verdict"] == "holds" else "bold red"

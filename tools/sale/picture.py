@@ -1,8 +1,9 @@
 """The picture of a sale: the crowd's peak above, the database's flat line below, the backlog between them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import matplotlib as mpl
 
@@ -28,14 +29,30 @@ def rates(samples: Sequence[Sample], of: Callable[[Sample], int]) -> list[float]
     return found
 
 
-def draw(samples: Sequence[Sample], verdict: Mapping[str, Any], path: Path) -> None:
-    """Writes a PNG of 1600 × 1000 pixels. `verdict` as in verdict.json."""
+@dataclass(frozen=True)
+class Format:
+    """Inches, at 125 pixels each; `columns` of the legend."""
+
+    width: float
+    height: float
+    columns: int
+
+
+WIDE = Format(12.8, 8.0, 4)
+# On a phone's 360 pixels the wide one's letters would be 5 pixels high; these are 10.
+NARROW = Format(6.2, 7.4, 2)
+
+
+def draw(samples: Sequence[Sample], verdict: Mapping[str, Any], to: Path | IO[bytes], form: Format = WIDE) -> None:
+    """Writes a PNG. `verdict` as in verdict.json."""
     plt.rcParams.update({"font.size": 12, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": "#9aa7b2"})
-    figure, (upper, lower) = plt.subplots(2, 1, sharex=True, figsize=(12.8, 8), height_ratios=(3, 2))
+    size = (form.width, form.height)
+    figure, (upper, lower) = plt.subplots(2, 1, sharex=True, figsize=size, height_ratios=(3, 2))
     _draw_rates(upper, samples)
     _draw_backlog(lower, samples)
-    upper.set_title(_story(verdict), loc="left", fontsize=13, fontweight="bold", pad=34)
-    upper.legend(frameon=False, loc="lower left", bbox_to_anchor=(-0.01, 0.995), ncols=4, fontsize=11)
+    if form is WIDE:  # the report says it in its own words
+        upper.set_title(_story(verdict), loc="left", fontsize=13, fontweight="bold", pad=34)
+    upper.legend(frameon=False, loc="lower left", bbox_to_anchor=(-0.01, 0.995), ncols=form.columns, fontsize=11)
     for axes in (upper, lower):
         axes.grid(axis="y", color="#e6ebef")
         axes.set_axisbelow(True)
@@ -43,7 +60,7 @@ def draw(samples: Sequence[Sample], verdict: Mapping[str, Any], path: Path) -> N
         axes.set_xlim(0, max(1.0, samples[-1].at))
         axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
-    figure.savefig(path, dpi=125)
+    figure.savefig(to, dpi=125, format="png")
     plt.close(figure)
 
 

@@ -4,15 +4,12 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kernel import schema
-from kernel.order_states import OrderState
 from meshkit.db.engine import database
 from meshkit.identity import TokenIssuer
 from meshkit.money import from_minor
@@ -25,9 +22,12 @@ from tools.sale.load import buyers, split
 from tools.sale.operator import Operator, operating
 from tools.sale.origin import origin
 from tools.sale.picture import draw
+from tools.sale.report import write_report
+from tools.sale.rows import settled_orders
 from tools.sale.schedule import arrivals
+from tools.sale.server_times import quantiles_ms, read_buckets
 from tools.sale.shape import DRAIN_SHARE, Shape
-from tools.sale.verdict import judge
+from tools.sale.verdict import BODY, judge
 from tools.sale.watch import Sample, Watch
 
 # (sale_id, the clients' histories) → each invariant's verdict.
@@ -67,7 +67,7 @@ class SaleRun:
         return f"127.0.0.1:{self.settings.ports['gateway']}"
 
     async def __call__(self) -> dict[str, Any]:
-        """The verdict, also written to `<run_dir>/sales/<sale_id>/verdict.json` beside `peak.png`."""
+        """The verdict; `<run_dir>/sales/<sale_id>` gets it as verdict.json, beside peak.png and report.html."""
         async with operating(self.settings) as operator, database(self.settings.database, pool_size=2) as engine:
             sku = self.shape.sku or await self._product(operator)
             rate = self.shape.rate or await self._calibrate(operator, engine, sku)
@@ -86,7 +86,9 @@ class SaleRun:
         folder.mkdir(parents=True)
         taps = f"{self.shape.units} units, {self.shape.buyers} buyers, {rate:.0f} taps a second"
         self.around.say(f"{sale.sale_id}: {taps}, drained at {drain_rate:.0f} a second")
+        before = await read_buckets(self.settings)
         watch, histories = await self._sell(engine, sale, rate, folder)
+        after = await read_buckets(self.settings)
         await self._drain(watch, drain_rate)
         await operator.close_sale(sale.sale_id)
         self.around.say("auditing …")
@@ -96,11 +98,13 @@ class SaleRun:
             units=self.shape.units,
             history=read(histories),
             samples=watch.samples,
-            settled_ms=await _settled(engine, sale.sale_id),
+            times=await settled_orders(engine, sale.sale_id),
             audit=verdicts,
+            asked={"rate": round(rate, 1), "drain_rate": drain_rate},
+            checkout_ms=quantiles_ms(before, after, BODY),
             origin=origin(),
         )
-        self._keep(folder, verdict, watch)
+        _keep(folder, verdict, watch)
         return verdict
 
     async def _drain(self, watch: Watch, drain_rate: float) -> None:
@@ -148,15 +152,10 @@ class SaleRun:
                 return verdicts
             await asyncio.sleep(0.5)
 
-    def _keep(self, folder: Path, verdict: Mapping[str, Any], watch: Watch) -> None:
-        (folder / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n")
-        draw([sample for sample in watch.samples if sample.at >= 0], verdict, folder / "peak.png")
 
-
-async def _settled(engine: AsyncEngine, sale_id: str) -> dict[str, int]:
-    orders = schema.orders.c
-    query = select(orders.order_id, orders.updated_ms).where(
-        orders.sale_id == sale_id, orders.state == OrderState.TO_SHIP
-    )
-    async with engine.connect() as connection:
-        return {row.order_id: row.updated_ms for row in await connection.execute(query)}
+def _keep(folder: Path, verdict: Mapping[str, Any], watch: Watch) -> None:
+    samples = [sample for sample in watch.samples if sample.at >= 0]
+    (folder / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n")
+    (folder / "samples.json").write_text(json.dumps([asdict(sample) for sample in samples]))
+    draw(samples, verdict, folder / "peak.png")
+    write_report(folder)

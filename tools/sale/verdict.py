@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
+from tools.sale.rows import OrderTimes, stages
 from tools.sale.watch import Sample
 
 History = Sequence[Mapping[str, Any]]
@@ -19,6 +20,7 @@ def percentiles(values: Sequence[float], names: Mapping[str, float]) -> dict[str
     return {name: round(ordered[place], 2) for name, place in rank.items()}
 
 
+BODY = {"p50": 0.50, "p99": 0.99}
 TAIL = {"p50": 0.50, "p99": 0.99, "p999": 0.999}
 
 
@@ -35,8 +37,9 @@ def latencies(history: History) -> dict[str, list[float]]:
     return found
 
 
-def consistency_delays(history: History, settled_ms: Mapping[str, int]) -> list[float]:
-    """Milliseconds from the answer QUEUED to TO_SHIP. `settled_ms`: order_id → Unix ms of TO_SHIP."""
+def consistency_delays(history: History, times: Sequence[OrderTimes]) -> list[float]:
+    """Milliseconds from the answer QUEUED to TO_SHIP."""
+    settled_ms = {each.order_id: each.ended_ms for each in times}
     queued = {entry["order_id"]: entry["t"] * 1000 for entry in history if entry.get("outcome") == "QUEUED"}
     return [settled_ms[order_id] - at for order_id, at in queued.items() if order_id in settled_ms]
 
@@ -47,11 +50,16 @@ def judge(
     units: int,
     history: History,
     samples: Sequence[Sample],
-    settled_ms: Mapping[str, int],
+    times: Sequence[OrderTimes],
     audit: Mapping[str, str],
+    asked: Mapping[str, float],
+    checkout_ms: Mapping[str, float | None],
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """verdict.json. `holds` needs the whole audit, every accepted order persisted and ended, and no oversell."""
+    """verdict.json. `holds` needs the whole audit, every accepted order persisted and ended, and no oversell.
+
+    `asked`: taps a second, and orders a second into the database. `checkout_ms`: quantiles of its own histogram.
+    """
     final, by_outcome, last = last_answers(history), latencies(history), samples[-1]
     orders = {entry["order_id"] for entry in final.values() if entry["outcome"] == "QUEUED"}
     answered = max((entry["t"] for entry in final.values()), default=0.0) - min(entry["t"] for entry in history)
@@ -78,7 +86,12 @@ def judge(
         "offered_rate": round(len(final) / max(answered, 0.001), 1),
         "drain_seconds": round(_reached(samples, lambda sample: sample.ended), 2),
         "drain_rate": round(last.persisted / max(_reached(samples, lambda sample: sample.persisted), 0.001), 1),
-        "consistency_delay_ms": percentiles(consistency_delays(history, settled_ms), {"p50": 0.5, "p99": 0.99}),
+        "consistency_delay_ms": percentiles(consistency_delays(history, times), BODY),
+        "asked": dict(asked),
+        "stages_ms": {
+            "checkout": dict(checkout_ms),
+            **{name: percentiles(values, BODY) for name, values in stages(times).items()},
+        },
         "audit": dict(audit),
     }
     why = list(_disagreements(told, last))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tools.sale.rows import OrderTimes
 from tools.sale.verdict import judge, percentiles
 from tools.sale.watch import Sample
 
@@ -45,7 +46,9 @@ def _judge(samples: list[Sample] = SAMPLES, audit: dict[str, str] = HOLDS, units
         units=units,
         history=HISTORY,
         samples=samples,
-        settled_ms={"o1": 101_010, "o2": 105_400},
+        times=[OrderTimes("o1", 100_010, 100_500, 101_010), OrderTimes("o2", 103_000, 104_000, 105_400)],
+        asked={"rate": 10.0, "drain_rate": 3.0},
+        checkout_ms={"p50": 5.0, "p99": 25.0},
         audit=audit,
         origin={"commit": "abc", "machine": {}},
     )
@@ -59,6 +62,8 @@ def test_what_was_told_and_what_became_of_it() -> None:
     assert verdict["latency_ms"]["accepted"] == {"p50": 10.0, "p99": 1500.0, "p999": 1500.0}
     assert verdict["latency_ms"]["sold_out"]["p50"] == 2.0
     assert verdict["consistency_delay_ms"] == {"p50": 1000.0, "p99": 2400.0}
+    assert verdict["stages_ms"]["queue"] == {"p50": 490, "p99": 1000}
+    assert verdict["stages_ms"]["settle"] == {"p50": 510, "p99": 1400}
     assert verdict["drain_seconds"] == 9.0
     assert verdict["verdict"] == "holds"
 
