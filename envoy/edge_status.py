@@ -1,34 +1,53 @@
 """Answers Envoy gives itself, in the form the services give theirs: a status with one ErrorInfo."""
 
 import base64
+import json
 from dataclasses import dataclass
 
-from meshkit.errors import DeadlinePassed, DependencyUnavailable, Overloaded, PeakmeshError, TooLarge, Unauthenticated
+from google.protobuf.json_format import MessageToDict
+
+from meshkit.errors import (
+    DeadlinePassed,
+    DependencyUnavailable,
+    MethodNotFound,
+    Overloaded,
+    PeakmeshError,
+    TooLarge,
+    Unauthenticated,
+    Undecodable,
+)
 from meshkit.rpc.status import to_status
 
 
 @dataclass(frozen=True)
 class EdgeStatus:
-    """`code` is the gRPC number; `details` the packed google.rpc.Status, base64 without padding as HTTP/2 wants it."""
+    """`code` is the gRPC number; `details` the packed google.rpc.Status, base64 without padding as HTTP/2 wants it;
+    `http` and `json` are the same for a client that speaks JSON."""
 
     code: int
     message: str
     details: str
+    http: int
+    json: str
 
 
-def _edge_status(error: PeakmeshError) -> EdgeStatus:
+def _edge_status(error: PeakmeshError, http: int) -> EdgeStatus:
     # The body becomes grpc-message and must equal the message inside the details, or grpc_status refuses the pair.
     status = to_status(error)
     details = base64.b64encode(status.SerializeToString()).decode().rstrip("=")
-    return EdgeStatus(status.code, status.message, details)
+    told = json.dumps(MessageToDict(status, preserving_proto_field_name=True))
+    return EdgeStatus(status.code, status.message, details, http, told)
 
 
 REPLIES = {
     "unauthenticated": _edge_status(
-        Unauthenticated("no valid token: missing, expired, for another audience or signed otherwise")
+        Unauthenticated("no valid token: missing, expired, for another audience or signed otherwise"), 401
     ),
-    "too_large": _edge_status(TooLarge("the message is larger than this method takes")),
-    "deadline": _edge_status(DeadlinePassed("the service did not answer in time; the outcome is unknown")),
-    "overloaded": _edge_status(Overloaded("too many calls are in flight", retry_after=1.0)),
-    "unavailable": _edge_status(DependencyUnavailable("service", "no server answered this call")),
+    "too_large": _edge_status(TooLarge("the message is larger than this method takes"), 413),
+    "deadline": _edge_status(DeadlinePassed("the service did not answer in time; the outcome is unknown"), 504),
+    "overloaded": _edge_status(Overloaded("too many calls are in flight", retry_after=1.0), 429),
+    "unavailable": _edge_status(DependencyUnavailable("service", "no server answered this call"), 503),
+    "broken": _edge_status(PeakmeshError("internal error"), 502),
+    "no_route": _edge_status(MethodNotFound("there is no such path or method here"), 404),
+    "bad_request": _edge_status(Undecodable("the request cannot be read"), 400),
 }

@@ -10,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from envoy.command import envoy_binary
 from envoy.edge_status import REPLIES
+from envoy.json_fields import lua_tables
+from envoy.public_api import bindings, descriptor_set, public_methods
 from envoy.settings import Settings
 from meshkit.identity import AUDIENCE, ISSUER, create_keys
 from meshkit.settings import load
@@ -23,6 +25,9 @@ PROVIDERS = {
 }
 
 
+OPENAPI = Path(__file__).resolve().parents[1] / "generated" / "openapi.json"
+
+
 def render(settings: Settings) -> str:
     """The whole bootstrap as YAML. Paths in it are absolute: Envoy may run in another folder."""
     templates = Environment(
@@ -30,6 +35,7 @@ def render(settings: Settings) -> str:
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701  YAML for Envoy, not HTML for a browser
     )
+    known = bindings()
     text = templates.get_template("envoy.yaml.j2").render(
         ports=settings.ports,
         gateway_address=settings.gateway_address,
@@ -40,6 +46,11 @@ def render(settings: Settings) -> str:
         audience=AUDIENCE,
         providers=PROVIDERS,
         replies=REPLIES,
+        openapi=OPENAPI,
+        descriptors=descriptors_file(settings).resolve(),
+        public_methods=public_methods(),
+        json_tables=lua_tables(known),
+        json_fields_lua=(Path(__file__).parent / "templates" / "json_fields.lua").read_text(),
     )
     return "".join(f"{line}\n" for line in text.splitlines() if line.strip())
 
@@ -47,8 +58,14 @@ def render(settings: Settings) -> str:
 def write(settings: Settings, out: Path) -> None:
     """Writes the configuration and makes the folder of the logs it names."""
     (settings.run_dir / "logs").mkdir(parents=True, exist_ok=True)
+    descriptors_file(settings).write_bytes(descriptor_set())
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render(settings))
+
+
+def descriptors_file(settings: Settings) -> Path:
+    """The contracts as Envoy's transcoder reads them, at its start."""
+    return settings.run_dir / "protos.binpb"
 
 
 def check(settings: Settings) -> int:

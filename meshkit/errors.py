@@ -168,6 +168,11 @@ class DeadlinePassed(PeakmeshError):
     code = StatusCode.DEADLINE_EXCEEDED
 
 
+class MethodNotFound(PeakmeshError):
+    reason = "METHOD_NOT_FOUND"
+    code = StatusCode.UNIMPLEMENTED
+
+
 def _concrete(cls: type[PeakmeshError]) -> list[type[PeakmeshError]]:
     return [cls, *(sub for child in cls.__subclasses__() for sub in _concrete(child))]
 

@@ -2,6 +2,7 @@
 and the image of a release, which later contracts may not break."""
 
 import filecmp
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos"
+OPENAPI = ROOT / "generated" / "openapi.json"
 RELEASED = PROTOS / "released.binpb"
 GENERATED = ROOT / "generated" / "python"
 
@@ -19,9 +21,9 @@ GENERATED = ROOT / "generated" / "python"
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["generate"]:
-            return _generate(GENERATED)
+            return _generate(GENERATED) or _describe(OPENAPI)
         case ["check"]:
-            return _check()
+            return _check() or _check_openapi()
         case ["image", target]:
             return _image(Path(target))
         case ["release"]:
@@ -59,6 +61,25 @@ def _check() -> int:
     if stale:
         print("generated/python is not what protos/ says; run `make proto`:", *stale, sep="\n  ", file=sys.stderr)
     return 1 if stale else 0
+
+
+def _describe(target: Path) -> int:
+    """In a process of its own: it imports the generated code, which may have been made a moment ago."""
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder) / "protos.binpb"
+        words = f"from pathlib import Path; write_openapi(Path({str(image)!r}), Path({str(target)!r}))"
+        command = [sys.executable, "-c", f"from tools.proto.openapi import write_openapi; {words}"]
+        return _image(image) or subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def _check_openapi() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder) / OPENAPI.name
+        status = _describe(fresh)
+        if status == 0 and fresh.read_bytes() != OPENAPI.read_bytes():
+            print("generated/openapi.json is not what protos/ says; run `make proto`", file=sys.stderr)
+            return 1
+        return status
 
 
 def _compile(target: Path) -> int:

@@ -74,6 +74,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the provider declined the payment."""
     ERROR_REASON_DEADLINE: _ErrorReason.ValueType  # 25
     """DEADLINE_EXCEEDED: the caller's deadline passed before the work was done."""
+    ERROR_REASON_METHOD_NOT_FOUND: _ErrorReason.ValueType  # 26
+    """UNIMPLEMENTED, HTTP 404: there is no such path or method at this door."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. The name without its prefix is `ErrorInfo.reason`; `docs/errors.md` says for each what a client does."""
@@ -130,4 +132,6 @@ ERROR_REASON_DECLINED: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION: the provider declined the payment."""
 ERROR_REASON_DEADLINE: ErrorReason.ValueType  # 25
 """DEADLINE_EXCEEDED: the caller's deadline passed before the work was done."""
+ERROR_REASON_METHOD_NOT_FOUND: ErrorReason.ValueType  # 26
+"""UNIMPLEMENTED, HTTP 404: there is no such path or method at this door."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
