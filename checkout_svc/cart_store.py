@@ -17,8 +17,8 @@ from checkout_svc.cart import CartLimits, CartLine, Change, FrozenCart, OfferKey
 from checkout_svc.line_outcome import Outcome
 from meshkit.errors import CartEmpty, CartFull, CartLineNotFound, DependencyUnavailable, Overloaded, RequestIdReused
 
-# A change that is asked for again after so many others is done again. 54 bytes each, in the cart's own key: a key a
-# request_id would let one client fill the memory that the stock lives in.
+# The last so many request_ids of a user; what was asked for before them would be done again. 54 bytes each, in the
+# cart's own key: a key a request_id would let one client fill the memory that the stock lives in.
 REMEMBERED = 64
 
 

@@ -28,8 +28,8 @@ if _version_not_supported:
 class CartServiceStub:
     """What a buyer means to buy: the caller's own cart, kept for 7 days after its last change. It reserves nothing.
 
-    The mutating methods are idempotent by request_id over the caller's next 64 changes: the same body again changes
-    nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
+    The mutating methods are idempotent by request_id, as long as it is among the caller's last 64: the same body again
+    changes nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
     """
 
     def __init__(self, channel):
@@ -68,8 +68,8 @@ class CartServiceStub:
 class CartServiceServicer:
     """What a buyer means to buy: the caller's own cart, kept for 7 days after its last change. It reserves nothing.
 
-    The mutating methods are idempotent by request_id over the caller's next 64 changes: the same body again changes
-    nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
+    The mutating methods are idempotent by request_id, as long as it is among the caller's last 64: the same body again
+    changes nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
     """
 
     def AddItem(self, request, context):
@@ -151,8 +151,8 @@ def add_CartServiceServicer_to_server(servicer, server):
 class CartService:
     """What a buyer means to buy: the caller's own cart, kept for 7 days after its last change. It reserves nothing.
 
-    The mutating methods are idempotent by request_id over the caller's next 64 changes: the same body again changes
-    nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
+    The mutating methods are idempotent by request_id, as long as it is among the caller's last 64: the same body again
+    changes nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
     """
 
     @staticmethod

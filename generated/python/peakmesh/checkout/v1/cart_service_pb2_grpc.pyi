@@ -29,8 +29,8 @@ GRPC_VERSION: str
 class CartServiceStub:
     """What a buyer means to buy: the caller's own cart, kept for 7 days after its last change. It reserves nothing.
 
-    The mutating methods are idempotent by request_id over the caller's next 64 changes: the same body again changes
-    nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
+    The mutating methods are idempotent by request_id, as long as it is among the caller's last 64: the same body again
+    changes nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
     """
 
     @_typing.overload
@@ -61,8 +61,8 @@ class CartServiceStub:
 class CartServiceAsyncStub(CartServiceStub):
     """What a buyer means to buy: the caller's own cart, kept for 7 days after its last change. It reserves nothing.
 
-    The mutating methods are idempotent by request_id over the caller's next 64 changes: the same body again changes
-    nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
+    The mutating methods are idempotent by request_id, as long as it is among the caller's last 64: the same body again
+    changes nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -89,8 +89,8 @@ class CartServiceAsyncStub(CartServiceStub):
 class CartServiceServicer(metaclass=_abc_1.ABCMeta):
     """What a buyer means to buy: the caller's own cart, kept for 7 days after its last change. It reserves nothing.
 
-    The mutating methods are idempotent by request_id over the caller's next 64 changes: the same body again changes
-    nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
+    The mutating methods are idempotent by request_id, as long as it is among the caller's last 64: the same body again
+    changes nothing and answers with the cart as it is now. CheckoutService.CheckoutCart buys what is in it.
     """
 
     @_abc_1.abstractmethod
