@@ -5,6 +5,7 @@ from kernel.request_hash import request_hash
 from meshkit.identity import Identity, Role
 from meshkit.rpc.fields import Fields
 from peakmesh.checkout.v1 import checkout_service_pb2 as pb
+from peakmesh.order.v1.order_pb2 import ShippingAddress
 
 
 def to_purchase(request: pb.PlaceOrderRequest, who: Identity) -> Purchase:
@@ -33,14 +34,8 @@ def _check(request: pb.PlaceOrderRequest, who: Identity) -> None:
     fields.between("quantity", request.quantity, 1, 100)
     fields.uuid("request_id", request.request_id)
     fields.between("price_version", request.price_version, 1, 2**31 - 1)
-    if request.voucher_code:
-        fields.ident("voucher_code", request.voucher_code)
-    fields.require(
-        bool(request.voucher_code) or not request.require_promotion,
-        "require_promotion",
-        "needs a voucher_code",
-    )
-    _check_address(fields, request)
+    check_voucher(fields, request.voucher_code, request.require_promotion)
+    check_address(fields, request.shipping_address)
     if request.buyer_id:
         fields.require(who.role is Role.SERVICE, "buyer_id", "role service alone may name a buyer")
         fields.ident("buyer_id", request.buyer_id)
@@ -50,8 +45,13 @@ def _check(request: pb.PlaceOrderRequest, who: Identity) -> None:
     fields.check()
 
 
-def _check_address(fields: Fields, request: pb.PlaceOrderRequest) -> None:
-    address = request.shipping_address
+def check_voucher(fields: Fields, code: str, required: bool) -> None:
+    if code:
+        fields.ident("voucher_code", code)
+    fields.require(bool(code) or not required, "require_promotion", "needs a voucher_code")
+
+
+def check_address(fields: Fields, address: ShippingAddress) -> None:
     fields.text("shipping_address.recipient", address.recipient, 1, 100)
     fields.text("shipping_address.street", address.street, 1, 200)
     fields.text("shipping_address.city", address.city, 1, 100)

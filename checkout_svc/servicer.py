@@ -4,11 +4,16 @@ from typing import Any, Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from checkout_svc.cart import CartLine
+from checkout_svc.check_cart import to_checkout
 from checkout_svc.check_request import to_purchase
-from checkout_svc.metrics import ANSWERS
+from checkout_svc.checkout_cart import CheckoutCart
+from checkout_svc.in_progress import InProgress
+from checkout_svc.line_outcome import Outcome, Refusal
+from checkout_svc.metrics import ANSWERS, CART_LINES
 from checkout_svc.place_order import PlaceOrder
 from checkout_svc.purchase import Answer, Promotion, PromotionState
-from meshkit.errors import Overloaded, PeakmeshError
+from meshkit.errors import PeakmeshError
 from meshkit.money import from_minor
 from meshkit.rpc.edge import caller
 from peakmesh.checkout.v1 import checkout_service_pb2 as pb
@@ -33,25 +38,35 @@ class Queue(Protocol):
 
 
 class CheckoutServicer(rpc.CheckoutServiceServicer):
-    """`most`: orders in progress at once; what comes on top is told to come back, before anything is reserved."""
-
-    def __init__(self, place_order: PlaceOrder, queue: Queue, most: int) -> None:
-        self._place_order, self._queue = place_order, queue
-        self._most, self._in_progress = most, 0
+    def __init__(
+        self, place_order: PlaceOrder, checkout_cart: CheckoutCart, queue: Queue, in_progress: InProgress
+    ) -> None:
+        self._place_order, self._checkout_cart = place_order, checkout_cart
+        self._queue, self._in_progress = queue, in_progress
 
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, _context: Any) -> pb.PlaceOrderResponse:
-        self._in_progress += 1
         try:
-            if self._in_progress > self._most:
-                raise Overloaded("too many orders are in progress", retry_after=1.0)
-            answer = await self._place_order(to_purchase(request, caller()))
+            with self._in_progress:
+                answer = await self._place_order(to_purchase(request, caller()))
         except PeakmeshError as error:
             ANSWERS.labels(error.reason).inc()
             raise
-        finally:
-            self._in_progress -= 1
         (_QUEUED if answer.queued else _PENDING).inc()
         return self._response(answer)
+
+    async def CheckoutCart(self, request: pb.CheckoutCartRequest, _context: Any) -> pb.CheckoutCartResponse:
+        lines = await self._checkout_cart(to_checkout(request, caller()))
+        return pb.CheckoutCartResponse(lines=[self._line(line, outcome) for line, outcome in lines])
+
+    def _line(self, line: CartLine, outcome: Outcome) -> pb.CheckoutLine:
+        answer = pb.CheckoutLine(sale_id=line.sale_id, sku=line.sku, quantity=line.quantity)
+        if isinstance(outcome, Refusal):
+            CART_LINES.labels(outcome.reason).inc()
+            answer.refusal.CopyFrom(_refusal(outcome))
+        else:
+            CART_LINES.labels("QUEUED" if outcome.queued else "PENDING").inc()
+            answer.order.CopyFrom(self._response(outcome))
+        return answer
 
     def _response(self, answer: Answer) -> pb.PlaceOrderResponse:
         expires = Timestamp()
@@ -74,3 +89,12 @@ def _outcome(promotion: Promotion, currency: str) -> pb.PromotionOutcome | None:
         discount=from_minor(promotion.discount_minor, currency),
         reason=promotion.reason,
     )
+
+
+def _refusal(refusal: Refusal) -> pb.LineRefusal:
+    answer = pb.LineRefusal(
+        reason=refusal.reason, message=refusal.message, metadata=refusal.metadata, final=refusal.final
+    )
+    if refusal.retry_after is not None:
+        answer.retry_after.FromNanoseconds(int(refusal.retry_after * 1e9))
+    return answer

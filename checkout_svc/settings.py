@@ -14,6 +14,9 @@ class Settings(ProcessSettings):
     order_deadline_seconds: float = Field(default=600, gt=0, description="an order unpaid so long expires")
     relay_age_ms: int = Field(default=2000, gt=0, description="the outbox entries that the relay takes for forgotten")
     consent_ms: int = Field(default=30_000, gt=0, description="a PENDING order unasked for so long is cancelled")
+    cart_seconds: int = Field(default=7 * 86_400, gt=0, description="a cart unchanged so long is gone")
+    cart_lines: int = Field(default=50, gt=0, le=50, description="lines a cart may have; each is an order")
+    cart_units: int = Field(default=100, gt=0, le=100, description="units a line may have; an order takes 100")
     egress_target: str = Field(default="", description="where promotions are reached; Envoy's egress when empty")
 
     @property

@@ -3,9 +3,9 @@
     PeakmeshError
     ├── InvalidFields · Undecodable · TooLarge
     ├── Unauthenticated · RoleRequired
-    ├── OfferNotFound · OrderNotFound · SaleNotFound · ProductNotFound · KeyNotFound
+    ├── OfferNotFound · OrderNotFound · SaleNotFound · ProductNotFound · KeyNotFound · CartLineNotFound
     ├── RequestIdReused
-    ├── SoldOut · SaleNotOpen · PriceChanged · PromotionRefused · IllegalState
+    ├── SoldOut · SaleNotOpen · PriceChanged · PromotionRefused · IllegalState · CartEmpty · CartFull
     ├── InsufficientFunds · KeyBarred · Declined
     ├── LimitReached · Overloaded
     └── DependencyUnavailable · PromotionUnavailable · DeadlinePassed
@@ -91,6 +91,11 @@ class KeyNotFound(PeakmeshError):
     code = StatusCode.NOT_FOUND
 
 
+class CartLineNotFound(PeakmeshError):
+    reason = "CART_LINE_NOT_FOUND"
+    code = StatusCode.NOT_FOUND
+
+
 class RequestIdReused(PeakmeshError):
     reason = "REQUEST_ID_REUSED"
     code = StatusCode.ALREADY_EXISTS
@@ -118,6 +123,16 @@ class PromotionRefused(PeakmeshError):
 
 class IllegalState(PeakmeshError):
     reason = "ILLEGAL_STATE"
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class CartEmpty(PeakmeshError):
+    reason = "CART_EMPTY"
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class CartFull(PeakmeshError):
+    reason = "CART_FULL"
     code = StatusCode.FAILED_PRECONDITION
 
 

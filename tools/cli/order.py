@@ -6,22 +6,17 @@ from uuid import uuid4
 import typer
 from google.protobuf.json_format import MessageToDict
 
-from meshkit.identity import Role
 from meshkit.money import to_minor
-from meshkit.rpc.client import call, channel
 from meshkit.settings import ProcessSettings
 from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
 from peakmesh.checkout.v1 import checkout_service_pb2_grpc as checkout_rpc
 from peakmesh.order.v1 import order_pb2, order_service_pb2
 from peakmesh.order.v1 import order_service_pb2_grpc as order_rpc
+from tools.cli.buyer import ADDRESS, User, ask
 from tools.cli.console import AsJson, out, print_json, ran, table
-from tools.cli.token import issuer
 from tools.sale.operator import operating
 
 app = typer.Typer(help="Place and follow orders as a buyer.", no_args_is_help=True)
-User = Annotated[str, typer.Option("--user", help="who buys")]
-TIMEOUT_SECONDS = 10.0
-ADDRESS = {"recipient": "A Buyer", "street": "High Street 1", "city": "Berlin", "postal_code": "10115"}
 
 
 @app.command()
@@ -60,14 +55,14 @@ async def _place(settings: ProcessSettings, user: str, request: checkout.PlaceOr
         async with operating(settings) as operator:
             offers = (await operator.sale(request.sale_id)).offers
         request.price_version = next((offer.price_version for offer in offers if offer.sku == request.sku), 1)
-    return await _ask(settings, user, checkout_rpc.CheckoutServiceStub, "PlaceOrder", request)
+    return await ask(settings, user, checkout_rpc.CheckoutServiceStub, "PlaceOrder", request)
 
 
 @app.command()
 def get(order_id: str, user: User = "demo-buyer", as_json: AsJson = False) -> None:
     """One order, and how far it is."""
     request = order_service_pb2.GetOrderRequest(order_id=order_id)
-    answer = ran(_ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "GetOrder", request))
+    answer = ran(ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "GetOrder", request))
     _show([answer.order], as_json)
 
 
@@ -79,15 +74,8 @@ def list_(
 ) -> None:
     """A buyer's orders, newest first."""
     request = order_service_pb2.ListOrdersRequest(page_size=page_size)
-    answer = ran(_ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "ListOrders", request))
+    answer = ran(ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "ListOrders", request))
     _show(list(answer.orders), as_json)
-
-
-async def _ask(settings: ProcessSettings, user: str, stub: Any, method: str, request: Any) -> Any:
-    metadata = (("authorization", f"Bearer {issuer(settings).issue(user, Role.BUYER)}"),)
-    async with channel(f"127.0.0.1:{settings.ports['gateway']}") as to:
-        asked = getattr(stub(to), method)
-        return await call(asked, request, timeout=TIMEOUT_SECONDS, dependency="the gateway", metadata=metadata)
 
 
 def _show(orders: list[order_pb2.Order], as_json: bool) -> None:

@@ -43,6 +43,9 @@ class Shop(rpc.CheckoutServiceServicer):
                 raise SoldOut("none left")
         return pb.PlaceOrderResponse(acceptance=pb.ACCEPTANCE_QUEUED, order_id=request.request_id)
 
+    async def CheckoutCart(self, request: pb.CheckoutCartRequest, context: Any) -> pb.CheckoutCartResponse:
+        raise NotImplementedError("a crowd has no carts")
+
 
 @pytest.fixture
 async def shop() -> AsyncIterator[tuple[Shop, int]]:

@@ -23,29 +23,44 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from peakmesh.order.v1 import order_pb2 as peakmesh_dot_order_dot_v1_dot_order__pb2
 from peakmesh.promotion.v1 import promotion_service_pb2 as peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+peakmesh/checkout/v1/checkout_service.proto\x12\x14peakmesh.checkout.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dpeakmesh/order/v1/order.proto\x1a-peakmesh/promotion/v1/promotion_service.proto\"\xef\x01\n\x11PlaceOrderRequest\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12<\n\x10shipping_address\x18\x05 \x01(\x0b\x32\".peakmesh.order.v1.ShippingAddress\x12\x15\n\rprice_version\x18\x06 \x01(\x05\x12\x14\n\x0cvoucher_code\x18\x07 \x01(\t\x12\x19\n\x11require_promotion\x18\x08 \x01(\x08\x12\x10\n\x08\x62uyer_id\x18\t \x01(\t\"~\n\x10PromotionOutcome\x12\x34\n\x05state\x18\x01 \x01(\x0e\x32%.peakmesh.promotion.v1.PromotionState\x12$\n\x08\x64iscount\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x8f\x02\n\x12PlaceOrderResponse\x12\x34\n\nacceptance\x18\x01 \x01(\x0e\x32 .peakmesh.checkout.v1.Acceptance\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x1e\n\x11queue_eta_seconds\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x39\n\tpromotion\x18\x05 \x01(\x0b\x32&.peakmesh.checkout.v1.PromotionOutcome\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x14\n\x12_queue_eta_seconds*W\n\nAcceptance\x12\x1a\n\x16\x41\x43\x43\x45PTANCE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41\x43\x43\x45PTANCE_QUEUED\x10\x01\x12\x16\n\x12\x41\x43\x43\x45PTANCE_PENDING\x10\x02\x32\x89\x01\n\x0f\x43heckoutService\x12v\n\nPlaceOrder\x12\'.peakmesh.checkout.v1.PlaceOrderRequest\x1a(.peakmesh.checkout.v1.PlaceOrderResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\"\n/v1/orders:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+peakmesh/checkout/v1/checkout_service.proto\x12\x14peakmesh.checkout.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dpeakmesh/order/v1/order.proto\x1a-peakmesh/promotion/v1/promotion_service.proto\"\xef\x01\n\x11PlaceOrderRequest\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12<\n\x10shipping_address\x18\x05 \x01(\x0b\x32\".peakmesh.order.v1.ShippingAddress\x12\x15\n\rprice_version\x18\x06 \x01(\x05\x12\x14\n\x0cvoucher_code\x18\x07 \x01(\t\x12\x19\n\x11require_promotion\x18\x08 \x01(\x08\x12\x10\n\x08\x62uyer_id\x18\t \x01(\t\"~\n\x10PromotionOutcome\x12\x34\n\x05state\x18\x01 \x01(\x0e\x32%.peakmesh.promotion.v1.PromotionState\x12$\n\x08\x64iscount\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x8f\x02\n\x12PlaceOrderResponse\x12\x34\n\nacceptance\x18\x01 \x01(\x0e\x32 .peakmesh.checkout.v1.Acceptance\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x1e\n\x11queue_eta_seconds\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x39\n\tpromotion\x18\x05 \x01(\x0b\x32&.peakmesh.checkout.v1.PromotionOutcome\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x14\n\x12_queue_eta_seconds\"\x98\x01\n\x13\x43heckoutCartRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12<\n\x10shipping_address\x18\x02 \x01(\x0b\x32\".peakmesh.order.v1.ShippingAddress\x12\x14\n\x0cvoucher_code\x18\x03 \x01(\t\x12\x19\n\x11require_promotion\x18\x04 \x01(\x08\"\xe1\x01\n\x0bLineRefusal\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x41\n\x08metadata\x18\x03 \x03(\x0b\x32/.peakmesh.checkout.v1.LineRefusal.MetadataEntry\x12.\n\x0bretry_after\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x66inal\x18\x05 \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xba\x01\n\x0c\x43heckoutLine\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12\x39\n\x05order\x18\x04 \x01(\x0b\x32(.peakmesh.checkout.v1.PlaceOrderResponseH\x00\x12\x34\n\x07refusal\x18\x05 \x01(\x0b\x32!.peakmesh.checkout.v1.LineRefusalH\x00\x42\t\n\x07outcome\"I\n\x14\x43heckoutCartResponse\x12\x31\n\x05lines\x18\x01 \x03(\x0b\x32\".peakmesh.checkout.v1.CheckoutLine*W\n\nAcceptance\x12\x1a\n\x16\x41\x43\x43\x45PTANCE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41\x43\x43\x45PTANCE_QUEUED\x10\x01\x12\x16\n\x12\x41\x43\x43\x45PTANCE_PENDING\x10\x02\x32\x8f\x02\n\x0f\x43heckoutService\x12v\n\nPlaceOrder\x12\'.peakmesh.checkout.v1.PlaceOrderRequest\x1a(.peakmesh.checkout.v1.PlaceOrderResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\"\n/v1/orders:\x01*\x12\x83\x01\n\x0c\x43heckoutCart\x12).peakmesh.checkout.v1.CheckoutCartRequest\x1a*.peakmesh.checkout.v1.CheckoutCartResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x11/v1/cart:checkout:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peakmesh.checkout.v1.checkout_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LINEREFUSAL_METADATAENTRY']._loaded_options = None
+  _globals['_LINEREFUSAL_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_CHECKOUTSERVICE'].methods_by_name['PlaceOrder']._loaded_options = None
   _globals['_CHECKOUTSERVICE'].methods_by_name['PlaceOrder']._serialized_options = b'\202\323\344\223\002\017\"\n/v1/orders:\001*'
-  _globals['_ACCEPTANCE']._serialized_start=879
-  _globals['_ACCEPTANCE']._serialized_end=966
-  _globals['_PLACEORDERREQUEST']._serialized_start=236
-  _globals['_PLACEORDERREQUEST']._serialized_end=475
-  _globals['_PROMOTIONOUTCOME']._serialized_start=477
-  _globals['_PROMOTIONOUTCOME']._serialized_end=603
-  _globals['_PLACEORDERRESPONSE']._serialized_start=606
-  _globals['_PLACEORDERRESPONSE']._serialized_end=877
-  _globals['_CHECKOUTSERVICE']._serialized_start=969
-  _globals['_CHECKOUTSERVICE']._serialized_end=1106
+  _globals['_CHECKOUTSERVICE'].methods_by_name['CheckoutCart']._loaded_options = None
+  _globals['_CHECKOUTSERVICE'].methods_by_name['CheckoutCart']._serialized_options = b'\202\323\344\223\002\026\"\021/v1/cart:checkout:\001*'
+  _globals['_ACCEPTANCE']._serialized_start=1558
+  _globals['_ACCEPTANCE']._serialized_end=1645
+  _globals['_PLACEORDERREQUEST']._serialized_start=268
+  _globals['_PLACEORDERREQUEST']._serialized_end=507
+  _globals['_PROMOTIONOUTCOME']._serialized_start=509
+  _globals['_PROMOTIONOUTCOME']._serialized_end=635
+  _globals['_PLACEORDERRESPONSE']._serialized_start=638
+  _globals['_PLACEORDERRESPONSE']._serialized_end=909
+  _globals['_CHECKOUTCARTREQUEST']._serialized_start=912
+  _globals['_CHECKOUTCARTREQUEST']._serialized_end=1064
+  _globals['_LINEREFUSAL']._serialized_start=1067
+  _globals['_LINEREFUSAL']._serialized_end=1292
+  _globals['_LINEREFUSAL_METADATAENTRY']._serialized_start=1245
+  _globals['_LINEREFUSAL_METADATAENTRY']._serialized_end=1292
+  _globals['_CHECKOUTLINE']._serialized_start=1295
+  _globals['_CHECKOUTLINE']._serialized_end=1481
+  _globals['_CHECKOUTCARTRESPONSE']._serialized_start=1483
+  _globals['_CHECKOUTCARTRESPONSE']._serialized_end=1556
+  _globals['_CHECKOUTSERVICE']._serialized_start=1648
+  _globals['_CHECKOUTSERVICE']._serialized_end=1919
 # @@protoc_insertion_point(module_scope)

@@ -3,9 +3,12 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import money_pb2 as _money_pb2
 from peakmesh.order.v1 import order_pb2 as _order_pb2
@@ -180,3 +183,169 @@ class PlaceOrderResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__queue_eta_seconds) -> _WhichOneofReturnType__queue_eta_seconds | None: ...
 
 Global___PlaceOrderResponse: _TypeAlias = PlaceOrderResponse  # noqa: Y015
+
+@_typing.final
+class CheckoutCartRequest(_message.Message):
+    """Asks to buy the cart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SHIPPING_ADDRESS_FIELD_NUMBER: _builtins.int
+    VOUCHER_CODE_FIELD_NUMBER: _builtins.int
+    REQUIRE_PROMOTION_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID made by the buyer once for this checkout, and kept over retries."""
+    voucher_code: _builtins.str
+    """Optional voucher, asked for each line on its own; 1 to 64 letters, digits, `_` or `-`."""
+    require_promotion: _builtins.bool
+    """Refuse a line rather than sell it without the voucher's discount."""
+    @_builtins.property
+    def shipping_address(self) -> _order_pb2.ShippingAddress:
+        """Where all of it goes."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        shipping_address: _order_pb2.ShippingAddress | None = ...,
+        voucher_code: _builtins.str = ...,
+        require_promotion: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["shipping_address", b"shipping_address"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "require_promotion", b"require_promotion", "shipping_address", b"shipping_address", "voucher_code", b"voucher_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckoutCartRequest: _TypeAlias = CheckoutCartRequest  # noqa: Y015
+
+@_typing.final
+class LineRefusal(_message.Message):
+    """Why a line was not ordered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    RETRY_AFTER_FIELD_NUMBER: _builtins.int
+    FINAL_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """As ErrorInfo.reason: the name of an ErrorReason without its prefix."""
+    message: _builtins.str
+    """For the buyer's eyes."""
+    final: _builtins.bool
+    """True: the line stays refused under this request_id. False: not known or not tried; repeat with the same request_id."""
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """As ErrorInfo.metadata, such as `price_version` of PRICE_CHANGED."""
+
+    @_builtins.property
+    def retry_after(self) -> _duration_pb2.Duration:
+        """When to come back, where that is known."""
+
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        retry_after: _duration_pb2.Duration | None = ...,
+        final: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retry_after", b"retry_after"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["final", b"final", "message", b"message", "metadata", b"metadata", "reason", b"reason", "retry_after", b"retry_after"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineRefusal: _TypeAlias = LineRefusal  # noqa: Y015
+
+@_typing.final
+class CheckoutLine(_message.Message):
+    """What became of one line."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SALE_ID_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    sale_id: _builtins.str
+    """The sale it was offered in."""
+    sku: _builtins.str
+    """The product."""
+    quantity: _builtins.int
+    """Units, as they were when the cart was frozen."""
+    @_builtins.property
+    def order(self) -> Global___PlaceOrderResponse:
+        """Ordered: QUEUED is final; PENDING is not: repeat with the same request_id."""
+
+    @_builtins.property
+    def refusal(self) -> Global___LineRefusal:
+        """Not ordered, or not known to be."""
+
+    def __init__(
+        self,
+        *,
+        sale_id: _builtins.str = ...,
+        sku: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        order: Global___PlaceOrderResponse | None = ...,
+        refusal: Global___LineRefusal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "outcome", b"outcome", "refusal", b"refusal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "outcome", b"outcome", "quantity", b"quantity", "refusal", b"refusal", "sale_id", b"sale_id", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["order", "refusal"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___CheckoutLine: _TypeAlias = CheckoutLine  # noqa: Y015
+
+@_typing.final
+class CheckoutCartResponse(_message.Message):
+    """Answers CheckoutCart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckoutLine]:
+        """Every line of the frozen cart, in the cart's order."""
+
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[Global___CheckoutLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckoutCartResponse: _TypeAlias = CheckoutCartResponse  # noqa: Y015

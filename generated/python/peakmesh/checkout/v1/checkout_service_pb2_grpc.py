@@ -40,6 +40,11 @@ class CheckoutServiceStub:
                 request_serializer=peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.PlaceOrderRequest.SerializeToString,
                 response_deserializer=peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.PlaceOrderResponse.FromString,
                 _registered_method=True)
+        self.CheckoutCart = channel.unary_unary(
+                '/peakmesh.checkout.v1.CheckoutService/CheckoutCart',
+                request_serializer=peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.CheckoutCartRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.CheckoutCartResponse.FromString,
+                _registered_method=True)
 
 
 class CheckoutServiceServicer:
@@ -55,6 +60,21 @@ class CheckoutServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckoutCart(self, request, context):
+        """Buys the caller's cart: freezes its lines under request_id, then places one order a line, each with an outcome of
+        its own. Lines that were QUEUED leave the cart; all others stay in it. The price sent for a line is the one it was
+        added or last updated at: where it has changed since, that line is refused with PRICE_CHANGED.
+
+        Idempotent by request_id for 24 hours: the same body gets the same lines, whatever the cart holds by then, with the
+        same final outcomes, and tries again what is not final. Orders are keyed by UUIDv5(request_id, sku), so that a line
+        never becomes two orders.
+        Errors of the whole call: INVALID_FIELD, CART_EMPTY, REQUEST_ID_REUSED, OVERLOADED, DEPENDENCY_UNAVAILABLE; after
+        the last the outcome is unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CheckoutServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -62,6 +82,11 @@ def add_CheckoutServiceServicer_to_server(servicer, server):
                     servicer.PlaceOrder,
                     request_deserializer=peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.PlaceOrderRequest.FromString,
                     response_serializer=peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.PlaceOrderResponse.SerializeToString,
+            ),
+            'CheckoutCart': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckoutCart,
+                    request_deserializer=peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.CheckoutCartRequest.FromString,
+                    response_serializer=peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.CheckoutCartResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -92,6 +117,33 @@ class CheckoutService:
             '/peakmesh.checkout.v1.CheckoutService/PlaceOrder',
             peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.PlaceOrderRequest.SerializeToString,
             peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.PlaceOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckoutCart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.checkout.v1.CheckoutService/CheckoutCart',
+            peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.CheckoutCartRequest.SerializeToString,
+            peakmesh_dot_checkout_dot_v1_dot_checkout__service__pb2.CheckoutCartResponse.FromString,
             options,
             channel_credentials,
             insecure,

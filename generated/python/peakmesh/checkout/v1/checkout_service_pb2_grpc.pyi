@@ -38,6 +38,17 @@ class CheckoutServiceStub:
     Errors: INVALID_FIELD, OFFER_NOT_FOUND, REQUEST_ID_REUSED, SOLD_OUT, SALE_NOT_OPEN, PRICE_CHANGED, LIMIT_REACHED,
     PROMOTION_REFUSED, PROMOTION_UNAVAILABLE, DEPENDENCY_UNAVAILABLE. Nothing stays reserved after any but the last.
     """
+    CheckoutCart: _grpc.UnaryUnaryMultiCallable[_checkout_service_pb2.CheckoutCartRequest, _checkout_service_pb2.CheckoutCartResponse]
+    """Buys the caller's cart: freezes its lines under request_id, then places one order a line, each with an outcome of
+    its own. Lines that were QUEUED leave the cart; all others stay in it. The price sent for a line is the one it was
+    added or last updated at: where it has changed since, that line is refused with PRICE_CHANGED.
+
+    Idempotent by request_id for 24 hours: the same body gets the same lines, whatever the cart holds by then, with the
+    same final outcomes, and tries again what is not final. Orders are keyed by UUIDv5(request_id, sku), so that a line
+    never becomes two orders.
+    Errors of the whole call: INVALID_FIELD, CART_EMPTY, REQUEST_ID_REUSED, OVERLOADED, DEPENDENCY_UNAVAILABLE; after
+    the last the outcome is unknown.
+    """
 
 @_typing.type_check_only
 class CheckoutServiceAsyncStub(CheckoutServiceStub):
@@ -48,6 +59,17 @@ class CheckoutServiceAsyncStub(CheckoutServiceStub):
     """Reserves stock and queues one order. Idempotent by (user, sale, sku, request_id): the same body gets the first answer.
     Errors: INVALID_FIELD, OFFER_NOT_FOUND, REQUEST_ID_REUSED, SOLD_OUT, SALE_NOT_OPEN, PRICE_CHANGED, LIMIT_REACHED,
     PROMOTION_REFUSED, PROMOTION_UNAVAILABLE, DEPENDENCY_UNAVAILABLE. Nothing stays reserved after any but the last.
+    """
+    CheckoutCart: _aio.UnaryUnaryMultiCallable[_checkout_service_pb2.CheckoutCartRequest, _checkout_service_pb2.CheckoutCartResponse]  # type: ignore[assignment]
+    """Buys the caller's cart: freezes its lines under request_id, then places one order a line, each with an outcome of
+    its own. Lines that were QUEUED leave the cart; all others stay in it. The price sent for a line is the one it was
+    added or last updated at: where it has changed since, that line is refused with PRICE_CHANGED.
+
+    Idempotent by request_id for 24 hours: the same body gets the same lines, whatever the cart holds by then, with the
+    same final outcomes, and tries again what is not final. Orders are keyed by UUIDv5(request_id, sku), so that a line
+    never becomes two orders.
+    Errors of the whole call: INVALID_FIELD, CART_EMPTY, REQUEST_ID_REUSED, OVERLOADED, DEPENDENCY_UNAVAILABLE; after
+    the last the outcome is unknown.
     """
 
 class CheckoutServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -62,6 +84,23 @@ class CheckoutServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reserves stock and queues one order. Idempotent by (user, sale, sku, request_id): the same body gets the first answer.
         Errors: INVALID_FIELD, OFFER_NOT_FOUND, REQUEST_ID_REUSED, SOLD_OUT, SALE_NOT_OPEN, PRICE_CHANGED, LIMIT_REACHED,
         PROMOTION_REFUSED, PROMOTION_UNAVAILABLE, DEPENDENCY_UNAVAILABLE. Nothing stays reserved after any but the last.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckoutCart(
+        self,
+        request: _checkout_service_pb2.CheckoutCartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_checkout_service_pb2.CheckoutCartResponse, _abc.Awaitable[_checkout_service_pb2.CheckoutCartResponse]]:
+        """Buys the caller's cart: freezes its lines under request_id, then places one order a line, each with an outcome of
+        its own. Lines that were QUEUED leave the cart; all others stay in it. The price sent for a line is the one it was
+        added or last updated at: where it has changed since, that line is refused with PRICE_CHANGED.
+
+        Idempotent by request_id for 24 hours: the same body gets the same lines, whatever the cart holds by then, with the
+        same final outcomes, and tries again what is not final. Orders are keyed by UUIDv5(request_id, sku), so that a line
+        never becomes two orders.
+        Errors of the whole call: INVALID_FIELD, CART_EMPTY, REQUEST_ID_REUSED, OVERLOADED, DEPENDENCY_UNAVAILABLE; after
+        the last the outcome is unknown.
         """
 
 def add_CheckoutServiceServicer_to_server(servicer: CheckoutServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

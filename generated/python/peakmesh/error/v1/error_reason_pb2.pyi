@@ -76,6 +76,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """DEADLINE_EXCEEDED: the caller's deadline passed before the work was done."""
     ERROR_REASON_METHOD_NOT_FOUND: _ErrorReason.ValueType  # 26
     """UNIMPLEMENTED, HTTP 404: there is no such path or method at this door."""
+    ERROR_REASON_CART_EMPTY: _ErrorReason.ValueType  # 31
+    """FAILED_PRECONDITION: there is nothing in the cart to check out."""
+    ERROR_REASON_CART_FULL: _ErrorReason.ValueType  # 32
+    """FAILED_PRECONDITION: the cart has all the lines, or the line all the units, it may have; metadata `most` says how many."""
+    ERROR_REASON_CART_LINE_NOT_FOUND: _ErrorReason.ValueType  # 33
+    """NOT_FOUND: the cart has no such line."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. The name without its prefix is `ErrorInfo.reason`; `docs/errors.md` says for each what a client does."""
@@ -134,4 +140,10 @@ ERROR_REASON_DEADLINE: ErrorReason.ValueType  # 25
 """DEADLINE_EXCEEDED: the caller's deadline passed before the work was done."""
 ERROR_REASON_METHOD_NOT_FOUND: ErrorReason.ValueType  # 26
 """UNIMPLEMENTED, HTTP 404: there is no such path or method at this door."""
+ERROR_REASON_CART_EMPTY: ErrorReason.ValueType  # 31
+"""FAILED_PRECONDITION: there is nothing in the cart to check out."""
+ERROR_REASON_CART_FULL: ErrorReason.ValueType  # 32
+"""FAILED_PRECONDITION: the cart has all the lines, or the line all the units, it may have; metadata `most` says how many."""
+ERROR_REASON_CART_LINE_NOT_FOUND: ErrorReason.ValueType  # 33
+"""NOT_FOUND: the cart has no such line."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
