@@ -1,0 +1,32 @@
+"""Vouchers as Redis has them: each read in one transaction."""
+
+from collections.abc import Callable, Mapping
+
+from redis.asyncio import Redis
+
+from kernel.vouchers import keys
+from kernel.vouchers.records import read_counters, read_hold
+from tools.audit.facts import VoucherBook
+
+
+async def read_vouchers(redis: Redis, mine: Callable[[str], bool]) -> Mapping[str, VoucherBook]:
+    """Every voucher that ever had a limit. `mine`: whether an order_id is of the sales that are audited."""
+    codes = sorted(code.decode() for code in await redis.smembers(keys.REGISTRY))
+    books = {code: await _read(redis, code, mine) for code in codes}
+    return {code: book for code, book in books.items() if book is not None}
+
+
+async def _read(redis: Redis, code: str, mine: Callable[[str], bool]) -> VoucherBook | None:
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.hgetall(keys.counters(code))
+        pipe.hgetall(keys.holds(code))
+        pipe.hgetall(keys.uses(code))
+        counters, holds, uses = await pipe.execute()
+    if not counters:
+        return None
+    return VoucherBook(
+        counters=read_counters(counters),
+        holds={order_id.decode(): read_hold(value) for order_id, value in holds.items()},
+        uses={user.decode(): int(times) for user, times in uses.items()},
+        elsewhere=frozenset(each for each in map(bytes.decode, holds) if not mine(each)),
+    )
