@@ -1,6 +1,7 @@
 """Vouchers as Redis has them: each read in one transaction."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -11,8 +12,8 @@ from tools.audit.facts import VoucherBook
 
 async def read_vouchers(redis: Redis, mine: Callable[[str], bool]) -> Mapping[str, VoucherBook]:
     """Every voucher that ever had a limit. `mine`: whether an order_id is of the sales that are audited."""
-    codes = sorted(code.decode() for code in await redis.smembers(keys.REGISTRY))
-    books = {code: await _read(redis, code, mine) for code in codes}
+    codes: Any = await redis.smembers(keys.REGISTRY)
+    books = {code.decode(): await _read(redis, code.decode(), mine) for code in sorted(codes)}
     return {code: book for code, book in books.items() if book is not None}
 
 
@@ -28,5 +29,5 @@ async def _read(redis: Redis, code: str, mine: Callable[[str], bool]) -> Voucher
         counters=read_counters(counters),
         holds={order_id.decode(): read_hold(value) for order_id, value in holds.items()},
         uses={user.decode(): int(times) for user, times in uses.items()},
-        elsewhere=frozenset(each for each in map(bytes.decode, holds) if not mine(each)),
+        elsewhere=frozenset(order_id.decode() for order_id in holds if not mine(order_id.decode())),
     )

@@ -69,7 +69,9 @@ def _groundless(facts: Facts, database: Database, code: str, book: VoucherBook) 
         if order_id in book.elsewhere or (row is not None and not facts.settled(row.updated_ms)):
             continue
         state = row.state if row else "missing"
-        if hold.state is HoldState.COMMITTED and not _carries(row, code, SOLD_STATES):
+        # SQL is read first: at work, an order may have been written and paid since.
+        moved = facts.live and (row is None or row.state in RESERVED_STATES)
+        if hold.state is HoldState.COMMITTED and not moved and not _carries(row, code, SOLD_STATES):
             yield f"voucher {code} is committed for order {order_id}, whose row is {state}"
         late = hold.expires_ms + LOOKED_AT_MS < facts.now_ms
         if hold.state is HoldState.HELD and late and not _carries(row, code, RESERVED_STATES):

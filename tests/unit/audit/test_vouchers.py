@@ -16,6 +16,7 @@ from tools.audit.report import Verdict
 BUYER = f"user-of-{PAID}"
 GRANT = Hold(HoldState.COMMITTED, BUYER, 400, 0)
 LATE = Hold(HoldState.HELD, BUYER, 400, NOW - 60_000)
+YOUNG = replace(LATE, expires_ms=NOW)
 TEN = Limits(1_000, None, 2)
 
 
@@ -54,12 +55,8 @@ def test_a_paid_order_and_its_grant_hold() -> None:
 
 BREAKS = {
     "over the budget": {"SAVE": given((PAID, GRANT), limits=Limits(399, None, None))},
-    "a grant too many": {
-        "SAVE": given((PAID, GRANT), ("o2", Hold(HoldState.HELD, "x", 1, NOW)), limits=Limits(None, 1))
-    },
-    "used too often": {
-        "SAVE": given((PAID, GRANT), ("o2", replace(LATE, expires_ms=NOW)), limits=Limits(None, None, 1))
-    },
+    "a grant too many": {"SAVE": given((PAID, GRANT), ("o2", YOUNG), limits=Limits(None, 1))},
+    "used too often": {"SAVE": given((PAID, GRANT), ("o2", YOUNG), limits=Limits(None, None, 1))},
     "counters off the grants": {"SAVE": replace(GOOD, counters=replace(GOOD.counters, committed_minor=399))},
     "uses off the grants": {"SAVE": replace(GOOD, uses={BUYER: 2})},
     "paid without a grant": {"SAVE": given()},
@@ -89,11 +86,11 @@ def test_a_hold_in_its_time_and_a_row_that_has_just_moved_are_forgiven() -> None
     assert verdicts(facts(vouchers={"SAVE": book()}))["I13"] is Verdict.HOLDS
     just_paid = bought({"SAVE": given((PAID, LATE))}, grace_ms=60_000)
     assert verdicts(just_paid)["I13"] is Verdict.HOLDS
+    paid_since_sql_was_read = bought({"SAVE": given((PAID, GRANT), ("order-new", GRANT))}, grace_ms=10)
+    assert verdicts(paid_since_sql_was_read)["I13"] is Verdict.HOLDS
 
 
 def test_grants_of_sales_that_were_not_read_are_counted_and_not_looked_for() -> None:
-    other = given((PAID, GRANT), ("order-of-another-sale", replace(GRANT, user_id="bo")))
-    assert (
-        verdicts(bought({"SAVE": replace(other, elsewhere=frozenset({"order-of-another-sale"}))}))["I13"]
-        is Verdict.HOLDS
-    )
+    other = given((PAID, GRANT), ("order-elsewhere", replace(GRANT, user_id="bo")))
+    world = bought({"SAVE": replace(other, elsewhere=frozenset({"order-elsewhere"}))})
+    assert verdicts(world)["I13"] is Verdict.HOLDS
