@@ -7,12 +7,13 @@ from uuid import uuid4
 import pytest
 
 from kernel.topics import PAYMENTS_RESULTS
-from meshkit.errors import InvalidFields
+from meshkit.errors import DependencyUnavailable, InvalidFields
 from meshkit.money import from_minor
 from meshkit.rpc.client import call
 from peakmesh.promotion.v1 import promotion_service_pb2 as pb
 from tests.integration.promo_svc.world import World
 from tests.polling import eventually
+from tools import devstack
 
 APPLIED, REFUSED = pb.PROMOTION_STATE_APPLIED, pb.PROMOTION_STATE_REFUSED
 
@@ -131,6 +132,31 @@ async def test_a_hold_takes_a_few_milliseconds(world: World) -> None:
     assert sorted(seconds)[50] < 0.02, f"median {sorted(seconds)[50] * 1000:.1f} ms"
 
 
+async def test_a_frozen_redis_is_no_answer_within_envoys_time(world: World) -> None:
+    code = world.voucher(budget_grants=9)
+    async with world.promotions(promo_redis_ms=35):
+        await world.quote(code)
+        devstack.pause_process("redis", world.mesh)
+        try:
+            seconds = []
+            for _ in range(5):
+                started = time.perf_counter()
+                with pytest.raises(DependencyUnavailable):
+                    await world.quote(code)
+                seconds.append(time.perf_counter() - started)
+        finally:
+            devstack.resume_process("redis", world.mesh)
+        assert min(seconds) < 0.045
+        await eventually(lambda: _answers(world, code), within=5)
+
+
+async def _answers(world: World, code: str) -> bool:
+    try:
+        return (await world.quote(code, "bo")).state == APPLIED
+    except DependencyUnavailable:
+        return False
+
+
 async def test_the_list_shows_what_is_usable_now_and_pages(world: World) -> None:
     codes = [world.voucher(uses_per_user=2) for _ in range(3)]
     spent, hidden = world.voucher(budget_grants=1), world.voucher(listed=False)
@@ -158,11 +184,6 @@ async def test_the_list_shows_what_is_usable_now_and_pages(world: World) -> None
             if not token:
                 break
         assert paged == sorted(shown)
-
-
-@pytest.mark.parametrize(("field", "value"), [("page_size", -1), ("page_token", "ü"), ("page_token", "%%")])
-async def test_a_bad_page_is_named(world: World, field: str, value: object) -> None:
-
-    async with world.promotions():
-        with pytest.raises(InvalidFields, match=field):
-            await world.list("ana", **{field: value})
+        for field, value in (("page_size", -1), ("page_token", "ü"), ("page_token", "%%")):
+            with pytest.raises(InvalidFields, match=field):
+                await world.list("ana", **{field: value})
