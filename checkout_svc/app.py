@@ -22,6 +22,7 @@ from checkout_svc.reserve_window import ReserveWindow
 from checkout_svc.servicer import CheckoutServicer
 from checkout_svc.settings import Settings
 from checkout_svc.show_cart import ShowCart
+from checkout_svc.unused_holds import UnusedHolds
 from kernel.offers import load_offers
 from kernel.stock.durability import check_durability
 from kernel.stock.redis_adapter import RedisStock
@@ -61,6 +62,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         stock, offers, intake = RedisStock(redis), OfferRegistry(partial(load_offers, redis)), Intake(publisher)
         cleaner = OutboxCleaner(stock)
         queue = QueueEstimate(settings.kafka, ORDERS_INTAKE, ORDER_WORKER, PARTITIONS)
+        unused = UnusedHolds(egress, settings.promotion_budget_ms / 1000)
         relay = Relay(offers, stock, intake, settings.relay_age_ms, settings.consent_ms)
         place_order = PlaceOrder(
             offers=offers,
@@ -69,6 +71,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
             intake=intake,
             cleaner=cleaner,
             promotions=Promotions(egress, settings.promotion_budget_ms / 1000),
+            unused=unused,
             budget_seconds=settings.accept_budget_ms / 1000,
             deadline_seconds=settings.order_deadline_seconds,
         )
@@ -78,7 +81,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         carts = RedisCarts(beside, limits)
         checkout = CheckoutServicer(place_order, CheckoutCart(carts, place_order, in_progress), queue, in_progress)
         cart = CartServicer(carts, ChangeCart(carts, offers), ShowCart(offers, RedisStock(beside)))
-        parts = (offers.keep_fresh(), cleaner.run(), relay.run(), queue.run())
+        parts = (offers.keep_fresh(), cleaner.run(), unused.run(), relay.run(), queue.run())
         await stack.enter_async_context(background(*parts))
         yield await stack.enter_async_context(
             serving(

@@ -5,6 +5,7 @@ from meshkit.metrics import counter, gauge, histogram
 ANSWERS = counter("peakmesh_checkout_answers_total", "PlaceOrder by what was answered", ["answer"])
 CART_LINES = counter("peakmesh_checkout_cart_lines_total", "Lines of CheckoutCart by what was answered", ["answer"])
 PROMOTIONS = counter("peakmesh_checkout_promotions_total", "Vouchers by what became of them", ["state"])
+HOLDS_UNUSED = counter("peakmesh_checkout_holds_unused_total", "Holds of vouchers given back, or put off", ["outcome"])
 ACK_SECONDS = histogram("peakmesh_checkout_ack_seconds", "From publish to Kafka's ack")
 WINDOW_ORDERS = histogram(
     "peakmesh_checkout_window_orders", "Orders a script call", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 500)

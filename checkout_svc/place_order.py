@@ -5,16 +5,17 @@ import time
 from checkout_svc.intake import Intake, accepted_event
 from checkout_svc.offer_registry import OfferRegistry
 from checkout_svc.outbox_cleaner import OutboxCleaner
-from checkout_svc.promotions import Promotions
-from checkout_svc.purchase import NO_PROMOTION, Answer, Promotion, Purchase
+from checkout_svc.promotions import Promotions, check_required
+from checkout_svc.purchase import NO_QUOTE, Answer, PromotionState, Purchase, Quote
 from checkout_svc.refusals import price_changed, refusal
 from checkout_svc.replay import Replay
 from checkout_svc.reserve_window import ReserveWindow
+from checkout_svc.unused_holds import UnusedHolds
 from kernel.offers import Offer
 from kernel.order_ids import bucket_for, new_order_id, offer_of
 from kernel.stock.port import Mark, ReserveKind, ReserveRequest, ReserveResult, StockPort
 from meshkit.crash import crash_point
-from meshkit.errors import DependencyUnavailable
+from meshkit.errors import DependencyUnavailable, PeakmeshError
 from meshkit.log import get_logger
 
 log = get_logger(__name__)
@@ -33,11 +34,12 @@ class PlaceOrder:
         intake: Intake,
         cleaner: OutboxCleaner,
         promotions: Promotions,
+        unused: UnusedHolds,
         budget_seconds: float,
         deadline_seconds: float,
     ) -> None:
         self._offers, self._stock, self._window = offers, stock, window
-        self._intake, self._cleaner, self._promotions = intake, cleaner, promotions
+        self._intake, self._cleaner, self._promotions, self._unused = intake, cleaner, promotions, unused
         self._budget, self._deadline_ms = budget_seconds, int(deadline_seconds * 1000)
         self._replay = Replay(stock, intake)
 
@@ -51,17 +53,17 @@ class PlaceOrder:
             if first is not None:
                 return await self._again(offer, first, answer_by)
             _check_price(purchase, offer)
-        promotion = await self._promotions.quote(purchase, offer)
-        offer, request, result = await self._reserve(purchase, offer, promotion)
+        quote = await self._promotions.quote(purchase, offer) if purchase.voucher_code else NO_QUOTE
+        offer, quote, request, result = await self._reserve(purchase, offer, quote)
         crash_point("after_reserve")
         if result.kind is not ReserveKind.RESERVED:
             return await self._again(offer, result, answer_by)
         queued = await self._publish(request, offer, result, answer_by)
-        return Answer(request.order_id, queued, result.deadline_ms, promotion, offer.currency)
+        return Answer(request.order_id, queued, result.deadline_ms, quote.promotion, offer.currency)
 
     async def _first_answer(self, purchase: Purchase, offer: Offer) -> ReserveResult | None:
         bucket = bucket_for(purchase.user_id, offer.buckets)
-        request = self._request(purchase, offer, bucket, NO_PROMOTION)
+        request = self._request(purchase, offer, bucket, NO_QUOTE)
         return await self._stock.first_answer(offer.offer_no, bucket, offer.epoch, request)
 
     async def _again(self, offer: Offer, result: ReserveResult, answer_by: float) -> Answer:
@@ -70,11 +72,19 @@ class PlaceOrder:
         return await self._replay(offer, result, answer_by)
 
     async def _reserve(
-        self, purchase: Purchase, offer: Offer, promotion: Promotion
-    ) -> tuple[Offer, ReserveRequest, ReserveResult]:
+        self, purchase: Purchase, offer: Offer, quote: Quote
+    ) -> tuple[Offer, Quote, ReserveRequest, ReserveResult]:
+        """A hold that no order came of is given back; where the outcome is unknown its expiry decides."""
         for attempt in range(1, ATTEMPTS + 1):
+            try:
+                check_required(purchase, quote.promotion)
+                # The event names the offer's price: it must be the one the buyer saw.
+                _check_price(purchase, offer)
+            except PeakmeshError:
+                self._unused.add(purchase.voucher_code, quote)
+                raise
             bucket = bucket_for(purchase.user_id, offer.buckets)
-            request = self._request(purchase, offer, bucket, promotion)
+            request = self._request(purchase, offer, bucket, quote)
             result = await self._window.reserve(offer.offer_no, bucket, offer.epoch, request)
             mended = result.kind in (ReserveKind.STALE_EPOCH, ReserveKind.DUPLICATE_ID)
             if not mended or attempt == ATTEMPTS:
@@ -82,12 +92,15 @@ class PlaceOrder:
             if result.kind is ReserveKind.STALE_EPOCH:
                 await self._offers.refresh()
                 offer = await self._offers.find(purchase.sale_id, purchase.sku)
-                # The event names the offer's price: it must be the one the buyer saw.
-                _check_price(purchase, offer)
-        return offer, request, result
+            elif purchase.voucher_code:
+                # What is held under that id may be the other order's: it is left to its expiry.
+                quote = await self._promotions.quote(purchase, offer, anew=True)
+        if _is_unused(quote, result):
+            self._unused.add(purchase.voucher_code, quote)
+        return offer, quote, request, result
 
-    def _request(self, purchase: Purchase, offer: Offer, bucket: int, promotion: Promotion) -> ReserveRequest:
-        order_id = new_order_id(offer.offer_no, bucket)
+    def _request(self, purchase: Purchase, offer: Offer, bucket: int, quote: Quote) -> ReserveRequest:
+        order_id = quote.order_id or new_order_id(offer.offer_no, bucket)
         return ReserveRequest(
             order_id=order_id,
             user_id=purchase.user_id,
@@ -95,9 +108,9 @@ class PlaceOrder:
             request_hash=purchase.request_hash,
             quantity=purchase.quantity,
             price_version=purchase.price_version,
-            event=accepted_event(order_id, purchase, offer, promotion, self._deadline_ms),
+            event=accepted_event(order_id, purchase, offer, quote.promotion, self._deadline_ms),
             deadline_after_ms=self._deadline_ms,
-            answer=promotion.text(),
+            answer=quote.promotion.text(),
         )
 
     async def _publish(self, request: ReserveRequest, offer: Offer, result: ReserveResult, answer_by: float) -> bool:
@@ -115,6 +128,13 @@ class PlaceOrder:
             return False
         # The entry is gone when somebody else's ack was seen: then it is in the queue, and was not marked.
         return held.found and not held.entry_present and held.mark is not Mark.CANCELLING
+
+
+def _is_unused(quote: Quote, result: ReserveResult) -> bool:
+    """Whether the hold has no order: none was reserved, an earlier one is, or it was sold at list price."""
+    if result.kind is ReserveKind.REPLAY:
+        return result.order_id != quote.order_id
+    return result.kind is not ReserveKind.RESERVED or quote.promotion.state is not PromotionState.APPLIED
 
 
 def _check_price(purchase: Purchase, offer: Offer) -> None:

@@ -41,7 +41,17 @@ class Promotion:
         return Promotion(state, 0, text[1:])
 
 
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """An outcome and its hold: for `order_id`, empty without a voucher; taken `take` times, 0: there is none."""
+
+    promotion: Promotion
+    order_id: str = ""
+    take: int = 0
+
+
 NO_PROMOTION = Promotion()
+NO_QUOTE = Quote(NO_PROMOTION)
 UNAVAILABLE = Promotion(PromotionState.UNAVAILABLE, 0, "promotions do not answer; the list price holds")
 
 

@@ -9,6 +9,7 @@ PAYMENTS_RESULTS = "payments.results"
 ORDER_WORKER = "order_worker"
 ORDER_WORKER_RESULTS = "order_worker.results"
 PAYMENT_WORKER = "payment_worker"
+PROMO_SVC = "promo_svc"
 
 PARTITIONS = 4
 

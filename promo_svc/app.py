@@ -1,20 +1,37 @@
 """Composition root of promo_svc; the tests use the same one."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
 import grpc
 
+from kernel.stock.redis_adapter import RedisStock
+from kernel.vouchers.redis_holds import RedisHolds
+from meshkit.clock import wall_ms
+from meshkit.db.engine import database
+from meshkit.identity import Role, TokenVerifier
+from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
+from meshkit.redis_client import redis_pool
 from meshkit.rpc.edge import Access
 from meshkit.rpc.server import serving
 from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
+from promo_svc.background import follow_results, keep_up
+from promo_svc.expire_holds import ExpireHolds
+from promo_svc.list_vouchers import ListVouchers
+from promo_svc.open_vouchers import OpenVouchers
+from promo_svc.order_rows import OrderRows
+from promo_svc.quote_promotion import QuotePromotion
 from promo_svc.servicer import PromotionServicer
 from promo_svc.settings import Settings
+from promo_svc.settle_results import SettleResults
 from promo_svc.voucher_file import read_vouchers
 
 SERVICE = "peakmesh.promotion.v1.PromotionService"
+ROLES = {f"/{SERVICE}/ListVouchers": frozenset({Role.BUYER, Role.SELLER, Role.SERVICE})}
+# Nobody is asked who they are: the port is on loopback and no public route leads to these.
+INTERNAL = frozenset({f"/{SERVICE}/QuotePromotion", f"/{SERVICE}/FreeHolds"})
 
 
 def _now() -> datetime:
@@ -23,20 +40,37 @@ def _now() -> datetime:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[int]:
-    """Serves until the block is left; yields the port. Raises VoucherFileError before it listens."""
-    servicer = PromotionServicer(read_vouchers(settings.promo_vouchers), _now)
+    """Serves until the block is left; yields the port. Raises VoucherFileError before it listens.
 
-    def register(server: grpc.aio.Server) -> None:
-        rpc.add_PromotionServiceServicer_to_server(servicer, server)
+    Starts without any server there: vouchers without limits need none.
+    """
+    vouchers = read_vouchers(settings.promo_vouchers)
+    limited = [code for code, voucher in vouchers.items() if voucher.limits]
+    hold_ms = int(settings.promo_hold_seconds * 1000)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(metrics_endpoint(settings.ports["promo_metrics"]))
+        redis = await stack.enter_async_context(redis_pool(settings.redis))
+        rows = OrderRows(await stack.enter_async_context(database(settings.database, pool_size=2)))
+        holds = RedisHolds(redis)
+        upkeep = (
+            OpenVouchers(vouchers, holds, rows, hold_ms),
+            ExpireHolds(holds, rows, RedisStock(redis), wall_ms),
+        )
+        following = follow_results(settings.kafka, SettleResults(holds, rows, limited))
+        keeping = keep_up(redis, settings.unsafe, settings.promo_upkeep_seconds, *upkeep)
+        await stack.enter_async_context(background(following, keeping))
+        quote_promotion = QuotePromotion(vouchers, holds, hold_ms, settings.promo_redis_ms / 1000, _now)
+        servicer = PromotionServicer(quote_promotion, ListVouchers(vouchers, holds, _now), holds)
 
-    # Nobody is asked who they are: the port is on loopback and no public route leads to it.
-    server = serving(
-        port=settings.ports["promo"],
-        register=register,
-        services=[SERVICE],
-        access=Access(),
-        drain_seconds=settings.drain_seconds,
-    )
-    with metrics_endpoint(settings.ports["promo_metrics"]):
-        async with server as port:
-            yield port
+        def register(server: grpc.aio.Server) -> None:
+            rpc.add_PromotionServiceServicer_to_server(servicer, server)
+
+        yield await stack.enter_async_context(
+            serving(
+                port=settings.ports["promo"],
+                register=register,
+                services=[SERVICE],
+                access=Access(TokenVerifier(settings.jwks), ROLES, INTERNAL),
+                drain_seconds=settings.drain_seconds,
+            )
+        )

@@ -11,3 +11,8 @@ class Settings(ProcessSettings):
     promo_vouchers: Path = Field(
         default=Path(__file__).with_name("vouchers.json"), description="the vouchers, read once at start"
     )
+    promo_hold_seconds: float = Field(
+        default=900, gt=0, description="a hold nobody ended is looked at; keep above PEAKMESH_ORDER_DEADLINE_SECONDS"
+    )
+    promo_redis_ms: int = Field(default=35, gt=0, description="for a hold; past it the outcome is unknown")
+    promo_upkeep_seconds: float = Field(default=2, gt=0, description="between two looks at expired holds")

@@ -123,8 +123,8 @@ async def consuming(
         fetch_max_wait_ms=100,
     )
     client.subscribe(list(topics), listener=_Listener(on_revoke))
-    await client.start()
     try:
+        await client.start()
         yield Consumer(client, max_records)
     finally:
         await asyncio.wait_for(client.stop(), 15)

@@ -31,14 +31,15 @@ OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
 class Access:
     """Who may call. `roles` by full method name (`/package.Service/Method`); a method that is not named refuses all.
 
-    `verifier` None: an internal server that no public route leads to; nobody is asked who they are.
+    `internal`: methods that no public route leads to; nobody is asked who they are. `verifier` None: all of them are.
     """
 
     verifier: TokenVerifier | None = None
     roles: Mapping[str, frozenset[Role]] = field(default_factory=dict)
+    internal: frozenset[str] = frozenset()
 
     def check(self, method: str, metadata: Mapping[str, Any]) -> Identity | None:
-        if self.verifier is None:
+        if self.verifier is None or method in self.internal:
             return None
         identity = self.verifier.verify(str(metadata.get("authorization", "")))
         if identity.role not in self.roles.get(method, frozenset()):

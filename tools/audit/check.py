@@ -10,14 +10,22 @@ from tools.audit.report import AuditLine, AuditReport, Verdict
 SHOWN = 5
 
 
+def _always(*_: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Invariant:
-    """`needs` names the facts it reads; `violations` yields one sentence a violation."""
+    """`needs` names the facts it reads; `violations` yields one sentence a violation.
+
+    `applies`, given the facts it reads: whether there is anything that could break it.
+    """
 
     name: str
     title: str
     needs: tuple[str, ...]
     violations: Callable[..., Iterator[str]]
+    applies: Callable[..., bool] = _always
 
 
 def check(facts: Facts, invariants: Iterable[Invariant]) -> AuditReport:
@@ -31,6 +39,8 @@ def _line(facts: Facts, invariant: Invariant) -> AuditLine:
     ]
     if unread:
         return AuditLine(invariant.name, Verdict.UNKNOWN, invariant.title, "; ".join(unread))
+    if not invariant.applies(*sources):
+        return AuditLine(invariant.name, Verdict.NOT_APPLICABLE, invariant.title)
     found = list(invariant.violations(facts, *sources))
     if not found:
         return AuditLine(invariant.name, Verdict.HOLDS, invariant.title)

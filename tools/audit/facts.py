@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kernel.order_states import OPEN_STATES, SOLD_STATES, TERMINAL_STATES, OrderState
+from kernel.vouchers.records import Counters, Hold
 
 RESERVED_STATES = OPEN_STATES
 # Whoever ended so holds no stock and has no money with us.
@@ -35,6 +36,7 @@ class OrderRow:
     sku: str
     discount_minor: int
     shipping_minor: int | None
+    voucher_code: str
     state: str
     accepted_ms: int
     updated_ms: int
@@ -128,6 +130,19 @@ class Log:
 
 
 @dataclass(frozen=True)
+class VoucherBook:
+    """One voucher with limits: its counters, the grant of each order, each user's uses.
+
+    `elsewhere`: those of its orders that are of sales which were not read.
+    """
+
+    counters: Counters
+    holds: Mapping[str, Hold]
+    uses: Mapping[str, int]
+    elsewhere: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Database:
     """One REPEATABLE READ snapshot."""
 
@@ -153,6 +168,7 @@ class Facts:
     log: Log | Unread
     journal: Journal | Unread
     queued: frozenset[str] | Unread
+    vouchers: Mapping[str, VoucherBook] | Unread
     now_ms: int
     grace_ms: int = 0
     outbox_bound_ms: int = 10_000

@@ -1,6 +1,6 @@
-"""The twelve invariants, in order."""
+"""The thirteen invariants, in order."""
 
-from tools.audit import money, orders, stock
+from tools.audit import money, orders, stock, vouchers
 from tools.audit.check import Invariant
 
 INVARIANTS = (
@@ -16,4 +16,11 @@ INVARIANTS = (
     Invariant("I10", "nobody has more than the limit", ("database",), stock.within_limit),
     Invariant("I11", "nothing is left in outbox, queue or DLQ", ("database", "buckets", "log"), orders.drained),
     Invariant("I12", "charged what was owed", ("database", "journal"), money.priced),
+    Invariant(
+        "I13",
+        "vouchers stay within budget",
+        ("database", "vouchers"),
+        vouchers.budgeted,
+        vouchers.limited,
+    ),
 )

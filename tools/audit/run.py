@@ -15,13 +15,14 @@ from meshkit.db.engine import database
 from meshkit.redis_client import redis_pool
 from meshkit.settings import ProcessSettings
 from tools.audit.check import check
-from tools.audit.facts import Bucket, Database, Facts, Journal, Log, Unread
+from tools.audit.facts import Bucket, Database, Facts, Journal, Log, Unread, VoucherBook
 from tools.audit.invariants import INVARIANTS
 from tools.audit.read_history import read_queued
 from tools.audit.read_journal import read_journal
 from tools.audit.read_kafka import read_log
 from tools.audit.read_redis import now_ms, read_buckets
 from tools.audit.read_sql import read_database
+from tools.audit.read_vouchers import read_vouchers
 from tools.audit.report import AuditReport
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ async def run_audit(
             log=await _log(settings.kafka, read),
             journal=_journal(settings.run_dir / "providers" / "journal.sqlite", read),
             queued=queued,
+            vouchers=await _vouchers(redis, read, sale_id),
             now_ms=0 if isinstance(clock, Unread) else clock,
             grace_ms=LIVE_GRACE_MS if live else 0,
         )
@@ -86,6 +88,13 @@ def _journal(path: Path, read: Read | Unread) -> Journal | Unread:
         return read_journal(path, lambda order_id: _offer_no(order_id) in offers)
     except _FAILURES as error:
         return Unread(f"{path.name}: {error}")
+
+
+async def _vouchers(redis: Redis, read: Read | Unread, sale_id: str | None) -> Mapping[str, VoucherBook] | Unread:
+    if isinstance(read, Unread):
+        return Unread(f"the registry of offers is in SQL, and {read.why}")
+    offers = frozenset(offer.offer_no for offer in read[0].offers)
+    return await _attempt(read_vouchers(redis, lambda order_id: sale_id is None or _offer_no(order_id) in offers))
 
 
 def _queued(histories: Sequence[Path]) -> frozenset[str] | Unread:

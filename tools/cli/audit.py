@@ -20,7 +20,7 @@ def audit(
     live: Annotated[bool, typer.Option(help="the mesh is at work: forgive what is younger than 30 s")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check invariants I1 to I12, read-only. Exit status 0 all hold, 1 something is violated, 2 could not tell."""
+    """Check invariants I1 to I13, read-only. Exit status 0 all hold, 1 something is violated, 2 could not tell."""
     settings = ProcessSettings()
     histories = history or sorted((settings.run_dir / "sales").glob(f"{sale or '*'}/history-*.jsonl"))
     report = ran(run_audit(settings, sale, histories, live))

@@ -117,7 +117,7 @@ TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("topics", call=lazily("steps", "ensure_topics"), depends_on=("kafka",)),
     ProcessSpec("envoy", python("envoy"), ENVOY_PORTS, ("identity",), probe=lazily("probes", "envoy_is_live")),
     ours("providers", "tools.providers", port="providers", depends_on=("identity",), nice=BEHIND_A_DEADLINE),
-    ours("promo_svc", "promo_svc", port="promo", depends_on=("identity", "migrate")),
+    ours("promo_svc", "promo_svc", port="promo", depends_on=_NEEDS_ALL_DATA),
     ours("governor", "governor", port="governor", depends_on=_NEEDS_ALL_DATA),
     checkout(0),
     checkout(1),

@@ -18,6 +18,7 @@ from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
 
 SERVICE = "peakmesh.promotion.v1.PromotionService"
 METHOD = f"/{SERVICE}/QuotePromotion"
+INTERNAL = f"/{SERVICE}/FreeHolds"
 
 
 class Promotions(rpc.PromotionServiceServicer):
@@ -31,11 +32,18 @@ class Promotions(rpc.PromotionServiceServicer):
                 raise ZeroDivisionError("a secret")
         return pb.QuotePromotionResponse(reason=caller().user_id)
 
+    async def FreeHolds(self, request: pb.FreeHoldsRequest, context: Any) -> pb.FreeHoldsResponse:
+        return pb.FreeHoldsResponse(freed=len(request.holds))
+
+    async def ListVouchers(self, request: pb.ListVouchersRequest, context: Any) -> pb.ListVouchersResponse:
+        return pb.ListVouchersResponse()
+
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[tuple[grpc.aio.Channel, TokenIssuer]]:
     create_keys(tmp_path)
-    access = Access(TokenVerifier(tmp_path / "jwks.json"), {METHOD: frozenset({Role.BUYER})})
+    roles = {METHOD: frozenset({Role.BUYER})}
+    access = Access(TokenVerifier(tmp_path / "jwks.json"), roles, internal=frozenset({INTERNAL}))
 
     def register(server: grpc.aio.Server) -> None:
         rpc.add_PromotionServiceServicer_to_server(Promotions(), server)
@@ -74,6 +82,20 @@ async def test_refusals_arrive_typed(served: tuple[grpc.aio.Channel, TokenIssuer
         await _quote(to, "", "")
     with pytest.raises(RoleRequired):
         await _quote(to, "", issuer.issue("ana", Role.OPERATOR))
+
+
+async def test_an_internal_method_asks_nobody_and_an_unnamed_one_refuses_all(
+    served: tuple[grpc.aio.Channel, TokenIssuer],
+) -> None:
+    to, issuer = served
+    stub: Any = rpc.PromotionServiceStub(to)
+    freed = await call(stub.FreeHolds, pb.FreeHoldsRequest(), timeout=5, dependency="promo")
+    assert freed == pb.FreeHoldsResponse()
+    metadata = (("authorization", f"Bearer {issuer.issue('ana', Role.BUYER)}"),)
+    with pytest.raises(RoleRequired):
+        await call(stub.ListVouchers, pb.ListVouchersRequest(), timeout=5, dependency="promo", metadata=metadata)
+    with pytest.raises(Unauthenticated):
+        await call(stub.ListVouchers, pb.ListVouchersRequest(), timeout=5, dependency="promo")
 
 
 async def test_a_defect_keeps_its_detail_to_itself(served: tuple[grpc.aio.Channel, TokenIssuer]) -> None:

@@ -11,7 +11,10 @@ import pytest
 from google.type.money_pb2 import Money
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from meshkit.errors import InvalidFields, Undecodable
+import promo_svc
+from kernel.order_ids import new_order_id
+from meshkit.errors import DependencyUnavailable, InvalidFields, Unauthenticated, Undecodable
+from meshkit.identity import create_keys
 from meshkit.ports import Ports
 from meshkit.rpc.client import call, channel, typed_error
 from peakmesh.promotion.v1 import promotion_service_pb2 as pb
@@ -20,6 +23,13 @@ from promo_svc.app import SERVICE, running
 from promo_svc.settings import Settings
 from promo_svc.voucher_file import VoucherFileError
 
+VOUCHERS = Path(promo_svc.__file__).with_name("vouchers.json")
+# Nothing of the mesh runs here, and nothing of another mesh on this machine may be touched.
+NOBODY: dict[str, Any] = {
+    "redis_url": "redis://127.0.0.1:1/0",
+    "db_url": "mysql+asyncmy://nobody:x@127.0.0.1:1/none",
+    "kafka_bootstrap": "127.0.0.1:1",
+}
 QUOTE = f"/{SERVICE}/QuotePromotion"
 
 
@@ -38,7 +48,8 @@ def free_base() -> int:
 
 @pytest.fixture
 async def connection(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
-    settings = Settings(port_base=free_base(), run_dir=tmp_path, drain_seconds=0)
+    create_keys(tmp_path / "identity")
+    settings = Settings(port_base=free_base(), run_dir=tmp_path, drain_seconds=0, promo_vouchers=VOUCHERS, **NOBODY)
     async with running(settings) as port, channel(f"127.0.0.1:{port}") as opened:
         yield opened
 
@@ -101,6 +112,34 @@ async def test_the_largest_purchase_still_has_a_price(connection: grpc.aio.Chann
     dear = Money(currency_code="EUR", units=10**10)
     answer = await quote(connection, purchase("WELCOME10", quantity=1_000_000, price=dear))
     assert answer.discount == Money(currency_code="EUR", units=10**15)
+
+
+async def test_without_redis_a_voucher_with_limits_is_no_answer_and_the_others_are_quoted(
+    connection: grpc.aio.Channel,
+) -> None:
+    limited = purchase("FIRST100")
+    limited.order_id = new_order_id(1, 0)
+    started = time.perf_counter()
+    with pytest.raises(DependencyUnavailable):
+        await quote(connection, limited)
+    assert time.perf_counter() - started < 1
+    assert (await quote(connection, purchase("WELCOME10"))).state == pb.PROMOTION_STATE_APPLIED
+    limited.order_id = ""
+    with pytest.raises(InvalidFields, match="order_id"):
+        await quote(connection, limited)
+
+
+async def test_only_the_list_asks_who_is_there(connection: grpc.aio.Channel) -> None:
+    stub: Any = rpc.PromotionServiceStub(connection)
+    with pytest.raises(Unauthenticated):
+        await call(stub.ListVouchers, pb.ListVouchersRequest(), timeout=2, dependency="promo")
+    with pytest.raises(InvalidFields) as raised:
+        await call(stub.FreeHolds, pb.FreeHoldsRequest(holds=[pb.UnusedHold()]), timeout=2, dependency="promo")
+    fields = [field for field, _ in raised.value.violations]
+    assert fields == ["holds[0].voucher_code", "holds[0].order_id", "holds[0].take"]
+    for wrong in (pb.FreeHoldsRequest(), pb.FreeHoldsRequest(holds=[pb.UnusedHold()] * 101)):
+        with pytest.raises(InvalidFields, match="holds: must be 1 to 100"):
+            await call(stub.FreeHolds, wrong, timeout=2, dependency="promo")
 
 
 async def test_bytes_that_are_no_request_are_undecodable(connection: grpc.aio.Channel) -> None:

@@ -95,6 +95,8 @@ async def test_a_good_token_reaches_the_service_and_is_passed_on(
     [
         ("gateway", GET_SALE),
         ("gateway", QUOTE_PROMOTION),
+        ("gateway", "/peakmesh.promotion.v1.PromotionService/FreeHolds"),
+        ("gateway", "/peakmesh.promotion.v1.PromotionService/ListVouchers/../QuotePromotion"),
         ("gateway", "/peakmesh.provider.v1.WalletService/SetBalance"),
         ("gateway", "/peakmesh.checkout.v1.CheckoutService/../../peakmesh.ops.v1.OpsService/GetSale"),
         ("operators", PLACE_ORDER),

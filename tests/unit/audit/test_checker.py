@@ -15,7 +15,7 @@ def violated(world: Facts) -> set[str]:
 
 def test_a_good_world_holds() -> None:
     report = check(facts(), INVARIANTS)
-    assert [line.verdict for line in report.lines] == [Verdict.HOLDS] * 12
+    assert [line.verdict for line in report.lines] == [Verdict.HOLDS] * 13
     assert report.exit_code == 0
 
 
@@ -106,7 +106,7 @@ def test_a_dead_letter_of_an_order_that_goes_on_is_red() -> None:
     assert "I11" in violated(world)
 
 
-@pytest.mark.parametrize("source", ["database", "buckets", "log", "journal", "queued"])
+@pytest.mark.parametrize("source", ["database", "buckets", "log", "journal", "queued", "vouchers"])
 def test_what_cannot_be_read_is_unknown_and_never_holds(source: str) -> None:
     report = check(facts(**{source: Unread("connection refused")}), INVARIANTS)
     for invariant, line in zip(INVARIANTS, report.lines, strict=True):

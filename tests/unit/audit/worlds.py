@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from kernel.vouchers.records import Counters, Hold, HoldState, Limits
 from tools.audit.facts import (
     Bucket,
     Database,
@@ -16,6 +17,7 @@ from tools.audit.facts import (
     Published,
     Reservation,
     StepRow,
+    VoucherBook,
 )
 from tools.audit.money import SETTLING
 
@@ -35,6 +37,7 @@ def row(order_id: str, state: str, **changes: Any) -> OrderRow:
         sku="phone",
         discount_minor=0,
         shipping_minor=500,
+        voucher_code="",
         state=state,
         accepted_ms=NOW - 60_000,
         updated_ms=NOW - 50_000,
@@ -76,6 +79,13 @@ def journal(**changes: Any) -> Journal:
     return replace(base, **changes)
 
 
+def book(**changes: Any) -> VoucherBook:
+    """A voucher that nobody of this small mesh has used, but one grant is held for an order not written yet."""
+    held = {"order-young": Hold(HoldState.HELD, "ann", 300, NOW + 60_000)}
+    base = VoucherBook(Counters(Limits(1_000, None, 1), 300, 1, 0, 0), held, {"ann": 1})
+    return replace(base, **changes)
+
+
 def facts(**changes: Any) -> Facts:
     base = Facts(
         database=database(),
@@ -83,6 +93,7 @@ def facts(**changes: Any) -> Facts:
         log=log(),
         journal=journal(),
         queued=frozenset({PAID, FAILED}),
+        vouchers={"SAVE": book()},
         now_ms=NOW,
     )
     return replace(base, **changes)

@@ -15,6 +15,7 @@ from checkout_svc.promotions import Promotions
 from checkout_svc.purchase import Answer, Purchase
 from checkout_svc.relay import Relay
 from checkout_svc.reserve_window import ReserveWindow
+from checkout_svc.unused_holds import UnusedHolds
 from kernel.offers import Offer
 from kernel.order_ids import new_order_id
 from kernel.stock.port import Mark, Reservation, ReserveRequest
@@ -38,15 +39,33 @@ class FakePromotions:
 
     answer: promotion_pb.QuotePromotionResponse | None = None
     asked: int = 0
+    holds: dict[str, tuple[str, int]] = field(default_factory=dict)
+    freed: list[tuple[str, int]] = field(default_factory=list)
 
-    def unary_unary(self, *_path: Any, **_codec: Any) -> Any:
-        return self._quote
+    def unary_unary(self, path: str, *_codec: Any, **_more: Any) -> Any:
+        return self._free if path.endswith("/FreeHolds") else self._quote
 
     async def _quote(self, request: Any, **_options: Any) -> promotion_pb.QuotePromotionResponse:
+        """The same request is given the hold that it took first."""
         self.asked += 1
+        answer = self._there()
+        if answer.state == promotion_pb.PROMOTION_STATE_APPLIED:
+            answer.order_id, take = self.holds.get(request.request_id, (request.order_id, 0))
+            answer.take = take + 1
+            self.holds[request.request_id] = (answer.order_id, answer.take)
+        return answer
+
+    async def _free(self, request: Any, **_options: Any) -> promotion_pb.FreeHoldsResponse:
+        self._there()
+        self.freed += [(hold.order_id, hold.take) for hold in request.holds]
+        return promotion_pb.FreeHoldsResponse(freed=len(request.holds))
+
+    def _there(self) -> promotion_pb.QuotePromotionResponse:
         if self.answer is None:
             raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, Metadata(), Metadata(), "nobody there")
-        return self.answer
+        copied = promotion_pb.QuotePromotionResponse()
+        copied.CopyFrom(self.answer)
+        return copied
 
     def applies(self, minor: int, currency: str = "EUR") -> None:
         self.answer = promotion_pb.QuotePromotionResponse(
@@ -87,6 +106,7 @@ class Bench:
         self.offers = OfferRegistry(self._load, miss_seconds=0)
         self.relay = Relay(self.offers, self.stock, intake, older_than_ms=2_000, consent_ms=CONSENT_MS)
         channel: Any = self.promotions
+        self.unused = UnusedHolds(channel, 1.0)
         self.place = PlaceOrder(
             offers=self.offers,
             stock=self.stock,
@@ -94,6 +114,7 @@ class Bench:
             intake=intake,
             cleaner=self.cleaner,
             promotions=Promotions(channel, 1.0),
+            unused=self.unused,
             budget_seconds=budget,
             deadline_seconds=PAYABLE_SECONDS,
         )

@@ -9,6 +9,7 @@ from meshkit.identity import TokenVerifier, create_keys
 from tools.cli.__main__ import app
 
 run = CliRunner()
+GROUPS = ("sale", "order", "token", "catalog", "voucher")
 
 
 @pytest.fixture
@@ -21,7 +22,19 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["sale"], ["cart"], ["order"], ["token"], ["catalog"], ["sale", "run"], ["audit"], ["up"], ["order", "place"]],
+    [
+        [],
+        ["sale"],
+        ["order"],
+        ["cart"],
+        ["token"],
+        ["catalog"],
+        ["voucher"],
+        ["sale", "run"],
+        ["audit"],
+        ["up"],
+        ["order", "place"],
+    ],
 )
 def test_everything_has_help(command: list[str]) -> None:
     told = run.invoke(app, [*command, "--help"])
@@ -45,6 +58,7 @@ def test_bad_usage_ends_with_2(command: list[str]) -> None:
         (["order", "get", "some-order"], "peakmesh up"),
         (["cart", "show"], "peakmesh up"),
         (["cart", "checkout", "--request-id", "x"], "peakmesh up"),
+        (["voucher", "list"], "peakmesh up"),
         (["token", "issue", "--sub", "ana"], "peakmesh up"),
         (["token", "issue", "--sub", "a{b}"], "--sub"),
         (["status"], "peakmesh up"),

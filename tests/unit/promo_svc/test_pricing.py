@@ -1,11 +1,13 @@
 """Properties of the arithmetic, over every voucher and every spend."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promo_svc.pricing import WHOLE, Fixed, Granted, Percentage, Refused, Voucher, discount
+from promo_svc.pricing import WHOLE, Automatic, Fixed, Granted, Percentage, Refused, Spend, Terms, Voucher
+from promo_svc.pricing import discount as discount_of
 
 FROM = datetime(2026, 1, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 2, 1, tzinfo=UTC)
@@ -18,7 +20,11 @@ times = st.timedeltas(timedelta(days=-31), timedelta(days=62)).map(lambda since:
 
 
 def voucher(benefit: Percentage | Fixed, min_spend_minor: int = 0, currency: str | None = "EUR") -> Voucher:
-    return Voucher("ANY", benefit, currency, min_spend_minor, FROM, UNTIL)
+    return Voucher("ANY", benefit, Terms(currency, min_spend_minor, FROM, UNTIL))
+
+
+def discount(any_voucher: Voucher, spend_minor: int, currency: str, at: datetime) -> Granted | Refused:
+    return discount_of(any_voucher, Spend(spend_minor, currency, "sku-1", "sale-1"), at)
 
 
 vouchers = st.builds(voucher, st.one_of(percentages, fixed), st.integers(0, 10**12), st.sampled_from(["EUR", "USD"]))
@@ -79,3 +85,41 @@ def test_refusals_say_what_is_missing() -> None:
 
 def test_a_voucher_without_amounts_holds_in_any_currency() -> None:
     assert discount(voucher(Percentage(1_000), currency=None), 1_000, "USD", DURING) == Granted(100)
+
+
+def test_it_is_for_its_skus_and_sales_alone() -> None:
+    terms = Terms(None, 0, FROM, UNTIL, frozenset({"sku-2"}), frozenset({"sale-1"}))
+    picky = Voucher("PICKY", Percentage(1_000), terms)
+    assert discount_of(picky, Spend(1_000, "EUR", "sku-2", "sale-1"), DURING) == Granted(100)
+    assert discount_of(picky, Spend(1_000, "EUR", "sku-1", "sale-1"), DURING) == Refused("the voucher is not for sku-1")
+    assert discount_of(picky, Spend(1_000, "EUR", "sku-2", ""), DURING) == Refused("the voucher is not for this sale")
+
+
+ALWAYS = Terms("EUR", 0, FROM, UNTIL)
+automatics = st.lists(st.builds(Automatic, st.just("A"), percentages | fixed, st.just(ALWAYS)))
+
+
+@given(automatics, percentages | fixed, spends)
+def test_whatever_is_stacked_never_takes_more_than_the_spend_nor_less_than_the_voucher_alone(
+    stacked: list[Automatic], benefit: Percentage | Fixed, spend: int
+) -> None:
+    alone = discount(voucher(benefit), spend, "EUR", DURING)
+    both = discount(replace(voucher(benefit), stacks_with=stacked), spend, "EUR", DURING)
+    assert isinstance(alone, Granted)
+    assert isinstance(both, Granted)
+    assert alone.minor <= both.minor + 1 <= spend + 1  # each percentage may lose a cent by rounding down
+    assert len(both.stacked) == len(stacked)
+
+
+def test_automatic_promotions_come_first_in_the_files_order_and_the_voucher_takes_of_what_they_leave() -> None:
+    half = Automatic("HALF", Percentage(5_000), Terms(None, 0, FROM, UNTIL))
+    ten = Automatic("TEN", Fixed(1_000), Terms("EUR", 0, FROM, UNTIL))
+    over = Automatic("OVER", Percentage(9_000), Terms(None, 0, FROM - timedelta(days=9), FROM))
+    base = voucher(Percentage(1_000))
+    assert discount(replace(base, stacks_with=(half, ten, over)), 10_000, "EUR", DURING) == Granted(
+        5_000 + 1_000 + 400, ("HALF", "TEN")
+    )
+    assert discount(replace(base, stacks_with=(ten, half)), 10_000, "EUR", DURING) == Granted(
+        1_000 + 4_500 + 450, ("TEN", "HALF")
+    )
+    assert discount(replace(base, stacks_with=(ten, half)), 900, "EUR", DURING) == Granted(900, ("TEN", "HALF"))

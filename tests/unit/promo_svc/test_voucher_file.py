@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kernel.vouchers.records import Limits
 from promo_svc.pricing import Fixed, Percentage
 from promo_svc.settings import Settings
 from promo_svc.voucher_file import VoucherFileError, read_vouchers
@@ -24,8 +25,11 @@ def test_the_demo_vouchers_are_there() -> None:
     vouchers = read_vouchers(Settings().promo_vouchers)
     assert vouchers["WELCOME10"].benefit == Percentage(1_000)
     assert vouchers["FIVEOFF"].benefit == Fixed(500)
-    assert vouchers["FIVEOFF"].min_spend_minor == 2_000
-    assert vouchers["SUMMER2024"].valid_until.year == 2024
+    assert vouchers["FIVEOFF"].terms.min_spend_minor == 2_000
+    assert vouchers["SUMMER2024"].terms.valid_until.year == 2024
+    assert vouchers["FIRST100"].limits == Limits(None, 100, 1)
+    assert [each.name for each in vouchers["FIRST100"].stacks_with] == ["PHONE-WEEK"]
+    assert not vouchers["WELCOME10"].limits
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,15 @@ def test_the_demo_vouchers_are_there() -> None:
         (GOOD | {"valid_from": "2026-01-01T00:00:00"}, "entry 2, field valid_from: "),
         (GOOD | {"minimum": 5}, "entry 2, field minimum: "),
         (GOOD, "entry 2, field code: GOOD is there twice"),
+        (GOOD | {"code": "A", "budget_grants": 0}, "entry 2, field budget_grants: "),
+        (GOOD | {"code": "A", "uses_per_user": "1"}, "entry 2, field uses_per_user: "),
+        (GOOD | {"code": "A", "budget_minor": 5}, "entry 2, field currency: needed beside budget_minor"),
+        (
+            GOOD | {"code": "A", "currency": "EUR", "budget_minor": 5, "budget_grants": 5},
+            "entry 2, field budget_minor, budget_grants: at most one",
+        ),
+        (GOOD | {"code": "A", "skus": ["{}"]}, "entry 2, field skus"),
+        (GOOD | {"code": "A", "stacks_with": ["NONE"]}, "entry 2, field stacks_with: there is no automatic promotion"),
     ],
 )
 def test_a_bad_entry_is_named_with_its_field(tmp_path: Path, entry: dict[str, Any], fault: str) -> None:

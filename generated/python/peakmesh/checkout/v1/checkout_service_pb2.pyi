@@ -74,7 +74,7 @@ class PlaceOrderRequest(_message.Message):
     price_version: _builtins.int
     """The price the buyer saw; at least 1."""
     voucher_code: _builtins.str
-    """Optional voucher; same characters as sku."""
+    """Optional voucher; same characters as sku. One an order: what stacks with it are automatic promotions of the shop's own."""
     require_promotion: _builtins.bool
     """Refuse rather than sell without the voucher's discount."""
     buyer_id: _builtins.str
@@ -119,7 +119,7 @@ class PromotionOutcome(_message.Message):
     """Why not, in words."""
     @_builtins.property
     def discount(self) -> _money_pb2.Money:
-        """Taken off price x quantity."""
+        """Taken off price x quantity, with all that is stacked."""
 
     def __init__(
         self,

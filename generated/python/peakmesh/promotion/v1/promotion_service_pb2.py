@@ -22,22 +22,38 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-peakmesh/promotion/v1/promotion_service.proto\x12\x15peakmesh.promotion.v1\x1a\x17google/type/money.proto\"\x85\x01\n\x15QuotePromotionRequest\x12\x14\n\x0cvoucher_code\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0b\n\x03sku\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x05\x12&\n\nunit_price\x18\x05 \x01(\x0b\x32\x12.google.type.Money\"\x84\x01\n\x16QuotePromotionResponse\x12\x34\n\x05state\x18\x01 \x01(\x0e\x32%.peakmesh.promotion.v1.PromotionState\x12$\n\x08\x64iscount\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12\x0e\n\x06reason\x18\x03 \x01(\t*\x8c\x01\n\x0ePromotionState\x12\x1f\n\x1bPROMOTION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17PROMOTION_STATE_APPLIED\x10\x01\x12\x1b\n\x17PROMOTION_STATE_REFUSED\x10\x02\x12\x1f\n\x1bPROMOTION_STATE_UNAVAILABLE\x10\x03\x32\x81\x01\n\x10PromotionService\x12m\n\x0eQuotePromotion\x12,.peakmesh.promotion.v1.QuotePromotionRequest\x1a-.peakmesh.promotion.v1.QuotePromotionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-peakmesh/promotion/v1/promotion_service.proto\x12\x15peakmesh.promotion.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xd2\x01\n\x15QuotePromotionRequest\x12\x14\n\x0cvoucher_code\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0b\n\x03sku\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x05\x12&\n\nunit_price\x18\x05 \x01(\x0b\x32\x12.google.type.Money\x12\x10\n\x08order_id\x18\x06 \x01(\t\x12\x0f\n\x07sale_id\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x14\n\x0crequest_hash\x18\t \x01(\t\"\xb5\x01\n\x16QuotePromotionResponse\x12\x34\n\x05state\x18\x01 \x01(\x0e\x32%.peakmesh.promotion.v1.PromotionState\x12$\n\x08\x64iscount\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08order_id\x18\x04 \x01(\t\x12\x0c\n\x04take\x18\x05 \x01(\x05\x12\x0f\n\x07stacked\x18\x06 \x03(\t\"B\n\nUnusedHold\x12\x14\n\x0cvoucher_code\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0c\n\x04take\x18\x03 \x01(\x05\"D\n\x10\x46reeHoldsRequest\x12\x30\n\x05holds\x18\x01 \x03(\x0b\x32!.peakmesh.promotion.v1.UnusedHold\"\"\n\x11\x46reeHoldsResponse\x12\r\n\x05\x66reed\x18\x01 \x01(\x05\"<\n\x13ListVouchersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x14ListVouchersResponse\x12\x30\n\x08vouchers\x18\x01 \x03(\x0b\x32\x1e.peakmesh.promotion.v1.Voucher\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa4\x02\n\x07Voucher\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x1e\n\x14percent_basis_points\x18\x02 \x01(\x05H\x00\x12#\n\x05\x66ixed\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyH\x00\x12%\n\tmin_spend\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04skus\x18\x06 \x03(\t\x12\x10\n\x08sale_ids\x18\x07 \x03(\t\x12\x1b\n\x0eremaining_uses\x18\x08 \x01(\x05H\x01\x88\x01\x01\x12\x13\n\x0bstacks_with\x18\t \x03(\tB\t\n\x07\x62\x65nefitB\x11\n\x0f_remaining_uses*\x8c\x01\n\x0ePromotionState\x12\x1f\n\x1bPROMOTION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17PROMOTION_STATE_APPLIED\x10\x01\x12\x1b\n\x17PROMOTION_STATE_REFUSED\x10\x02\x12\x1f\n\x1bPROMOTION_STATE_UNAVAILABLE\x10\x03\x32\xe0\x02\n\x10PromotionService\x12m\n\x0eQuotePromotion\x12,.peakmesh.promotion.v1.QuotePromotionRequest\x1a-.peakmesh.promotion.v1.QuotePromotionResponse\x12^\n\tFreeHolds\x12\'.peakmesh.promotion.v1.FreeHoldsRequest\x1a(.peakmesh.promotion.v1.FreeHoldsResponse\x12}\n\x0cListVouchers\x12*.peakmesh.promotion.v1.ListVouchersRequest\x1a+.peakmesh.promotion.v1.ListVouchersResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/vouchersb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peakmesh.promotion.v1.promotion_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROMOTIONSTATE']._serialized_start=369
-  _globals['_PROMOTIONSTATE']._serialized_end=509
-  _globals['_QUOTEPROMOTIONREQUEST']._serialized_start=98
-  _globals['_QUOTEPROMOTIONREQUEST']._serialized_end=231
-  _globals['_QUOTEPROMOTIONRESPONSE']._serialized_start=234
-  _globals['_QUOTEPROMOTIONRESPONSE']._serialized_end=366
-  _globals['_PROMOTIONSERVICE']._serialized_start=512
-  _globals['_PROMOTIONSERVICE']._serialized_end=641
+  _globals['_PROMOTIONSERVICE'].methods_by_name['ListVouchers']._loaded_options = None
+  _globals['_PROMOTIONSERVICE'].methods_by_name['ListVouchers']._serialized_options = b'\202\323\344\223\002\016\022\014/v1/vouchers'
+  _globals['_PROMOTIONSTATE']._serialized_start=1188
+  _globals['_PROMOTIONSTATE']._serialized_end=1328
+  _globals['_QUOTEPROMOTIONREQUEST']._serialized_start=161
+  _globals['_QUOTEPROMOTIONREQUEST']._serialized_end=371
+  _globals['_QUOTEPROMOTIONRESPONSE']._serialized_start=374
+  _globals['_QUOTEPROMOTIONRESPONSE']._serialized_end=555
+  _globals['_UNUSEDHOLD']._serialized_start=557
+  _globals['_UNUSEDHOLD']._serialized_end=623
+  _globals['_FREEHOLDSREQUEST']._serialized_start=625
+  _globals['_FREEHOLDSREQUEST']._serialized_end=693
+  _globals['_FREEHOLDSRESPONSE']._serialized_start=695
+  _globals['_FREEHOLDSRESPONSE']._serialized_end=729
+  _globals['_LISTVOUCHERSREQUEST']._serialized_start=731
+  _globals['_LISTVOUCHERSREQUEST']._serialized_end=791
+  _globals['_LISTVOUCHERSRESPONSE']._serialized_start=793
+  _globals['_LISTVOUCHERSRESPONSE']._serialized_end=890
+  _globals['_VOUCHER']._serialized_start=893
+  _globals['_VOUCHER']._serialized_end=1185
+  _globals['_PROMOTIONSERVICE']._serialized_start=1331
+  _globals['_PROMOTIONSERVICE']._serialized_end=1683
 # @@protoc_insertion_point(module_scope)

@@ -3,8 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import money_pb2 as _money_pb2
 import builtins as _builtins
@@ -29,7 +32,7 @@ class _PromotionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Promot
     PROMOTION_STATE_APPLIED: _PromotionState.ValueType  # 1
     """The discount is granted."""
     PROMOTION_STATE_REFUSED: _PromotionState.ValueType  # 2
-    """Unknown, expired, or the spend is below its minimum; `reason` says which."""
+    """Unknown, expired, used up, or not for this purchase; `reason` says which."""
     PROMOTION_STATE_UNAVAILABLE: _PromotionState.ValueType  # 3
     """Promotions did not answer in time: the list price holds."""
 
@@ -41,7 +44,7 @@ PROMOTION_STATE_UNSPECIFIED: PromotionState.ValueType  # 0
 PROMOTION_STATE_APPLIED: PromotionState.ValueType  # 1
 """The discount is granted."""
 PROMOTION_STATE_REFUSED: PromotionState.ValueType  # 2
-"""Unknown, expired, or the spend is below its minimum; `reason` says which."""
+"""Unknown, expired, used up, or not for this purchase; `reason` says which."""
 PROMOTION_STATE_UNAVAILABLE: PromotionState.ValueType  # 3
 """Promotions did not answer in time: the list price holds."""
 Global___PromotionState: _TypeAlias = PromotionState  # noqa: Y015
@@ -57,6 +60,10 @@ class QuotePromotionRequest(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    SALE_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_HASH_FIELD_NUMBER: _builtins.int
     voucher_code: _builtins.str
     """The buyer's voucher; 1 to 64 letters, digits, `_` or `-`."""
     user_id: _builtins.str
@@ -65,6 +72,14 @@ class QuotePromotionRequest(_message.Message):
     """What is bought."""
     quantity: _builtins.int
     """Units; at least 1."""
+    order_id: _builtins.str
+    """The order that the hold is for; needed for a voucher with a budget or a limit of uses."""
+    sale_id: _builtins.str
+    """The sale it is bought in; needed for a voucher of certain sales."""
+    request_id: _builtins.str
+    """The buyer's request_id: the same request finds the hold that it took before. Optional."""
+    request_hash: _builtins.str
+    """Hash of the request's body, hex: another body under the same request_id takes a hold of its own. Optional."""
     @_builtins.property
     def unit_price(self) -> _money_pb2.Money:
         """List price of one unit; not negative."""
@@ -77,10 +92,14 @@ class QuotePromotionRequest(_message.Message):
         sku: _builtins.str = ...,
         quantity: _builtins.int = ...,
         unit_price: _money_pb2.Money | None = ...,
+        order_id: _builtins.str = ...,
+        sale_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        request_hash: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity", "sku", b"sku", "unit_price", b"unit_price", "user_id", b"user_id", "voucher_code", b"voucher_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "quantity", b"quantity", "request_hash", b"request_hash", "request_id", b"request_id", "sale_id", b"sale_id", "sku", b"sku", "unit_price", b"unit_price", "user_id", b"user_id", "voucher_code", b"voucher_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -95,13 +114,24 @@ class QuotePromotionResponse(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     DISCOUNT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    TAKE_FIELD_NUMBER: _builtins.int
+    STACKED_FIELD_NUMBER: _builtins.int
     state: Global___PromotionState.ValueType
     """APPLIED or REFUSED."""
     reason: _builtins.str
     """Why it was refused, in words."""
+    order_id: _builtins.str
+    """The order that the hold is for: the one asked for, or the one that the same request was given before. Empty: no hold."""
+    take: _builtins.int
+    """How often this hold was taken, from 1: FreeHolds names it. Zero: no hold."""
     @_builtins.property
     def discount(self) -> _money_pb2.Money:
-        """Taken off price x quantity; between zero and that; zero unless APPLIED."""
+        """Taken off price x quantity, with all that is stacked; between zero and that; zero unless APPLIED."""
+
+    @_builtins.property
+    def stacked(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Automatic promotions of the file that are in the discount, in the order they were taken off."""
 
     def __init__(
         self,
@@ -109,11 +139,217 @@ class QuotePromotionResponse(_message.Message):
         state: Global___PromotionState.ValueType = ...,
         discount: _money_pb2.Money | None = ...,
         reason: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        take: _builtins.int = ...,
+        stacked: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount", "reason", b"reason", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount", "order_id", b"order_id", "reason", b"reason", "stacked", b"stacked", "state", b"state", "take", b"take"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QuotePromotionResponse: _TypeAlias = QuotePromotionResponse  # noqa: Y015
+
+@_typing.final
+class UnusedHold(_message.Message):
+    """A hold whose order did not come to be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOUCHER_CODE_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    TAKE_FIELD_NUMBER: _builtins.int
+    voucher_code: _builtins.str
+    """The voucher it was taken of."""
+    order_id: _builtins.str
+    """The order it was for."""
+    take: _builtins.int
+    """As it was quoted; 1 where the answer was not seen. A hold that was taken again since is left alone."""
+    def __init__(
+        self,
+        *,
+        voucher_code: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        take: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "take", b"take", "voucher_code", b"voucher_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnusedHold: _TypeAlias = UnusedHold  # noqa: Y015
+
+@_typing.final
+class FreeHoldsRequest(_message.Message):
+    """Asks to free holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def holds(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnusedHold]:
+        """1 to 100."""
+
+    def __init__(
+        self,
+        *,
+        holds: _abc.Iterable[Global___UnusedHold] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holds", b"holds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FreeHoldsRequest: _TypeAlias = FreeHoldsRequest  # noqa: Y015
+
+@_typing.final
+class FreeHoldsResponse(_message.Message):
+    """Answers FreeHolds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FREED_FIELD_NUMBER: _builtins.int
+    freed: _builtins.int
+    """Holds that were there and are free now."""
+    def __init__(
+        self,
+        *,
+        freed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freed", b"freed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FreeHoldsResponse: _TypeAlias = FreeHoldsResponse  # noqa: Y015
+
+@_typing.final
+class ListVouchersRequest(_message.Message):
+    """Asks for a page of vouchers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most this many; 0 means 50, more than 200 is cut to 200, negative is refused."""
+    page_token: _builtins.str
+    """From the page before; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVouchersRequest: _TypeAlias = ListVouchersRequest  # noqa: Y015
+
+@_typing.final
+class ListVouchersResponse(_message.Message):
+    """Answers ListVouchers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOUCHERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def vouchers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Voucher]:
+        """By code."""
+
+    def __init__(
+        self,
+        *,
+        vouchers: _abc.Iterable[Global___Voucher] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "vouchers", b"vouchers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVouchersResponse: _TypeAlias = ListVouchersResponse  # noqa: Y015
+
+@_typing.final
+class Voucher(_message.Message):
+    """A voucher as a buyer sees it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    PERCENT_BASIS_POINTS_FIELD_NUMBER: _builtins.int
+    FIXED_FIELD_NUMBER: _builtins.int
+    MIN_SPEND_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    SKUS_FIELD_NUMBER: _builtins.int
+    SALE_IDS_FIELD_NUMBER: _builtins.int
+    REMAINING_USES_FIELD_NUMBER: _builtins.int
+    STACKS_WITH_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """To be given as `voucher_code`."""
+    percent_basis_points: _builtins.int
+    """Hundredths of a per cent of the spend, 1 to 10,000."""
+    remaining_uses: _builtins.int
+    """Uses the caller has left, orders under way counted; absent: as many as they like."""
+    @_builtins.property
+    def fixed(self) -> _money_pb2.Money:
+        """An amount, at most the spend."""
+
+    @_builtins.property
+    def min_spend(self) -> _money_pb2.Money:
+        """Least list price x quantity; absent where there is none."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """It holds until then."""
+
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For these SKUs alone; empty: for all."""
+
+    @_builtins.property
+    def sale_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In these sales alone; empty: in all."""
+
+    @_builtins.property
+    def stacks_with(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Automatic promotions that are taken off with it where they apply."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        percent_basis_points: _builtins.int = ...,
+        fixed: _money_pb2.Money | None = ...,
+        min_spend: _money_pb2.Money | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        sale_ids: _abc.Iterable[_builtins.str] | None = ...,
+        remaining_uses: _builtins.int | None = ...,
+        stacks_with: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_remaining_uses", b"_remaining_uses", "benefit", b"benefit", "expire_time", b"expire_time", "fixed", b"fixed", "min_spend", b"min_spend", "percent_basis_points", b"percent_basis_points", "remaining_uses", b"remaining_uses"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_remaining_uses", b"_remaining_uses", "benefit", b"benefit", "code", b"code", "expire_time", b"expire_time", "fixed", b"fixed", "min_spend", b"min_spend", "percent_basis_points", b"percent_basis_points", "remaining_uses", b"remaining_uses", "sale_ids", b"sale_ids", "skus", b"skus", "stacks_with", b"stacks_with"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__remaining_uses: _TypeAlias = _typing.Literal["remaining_uses"]  # noqa: Y015
+    _WhichOneofArgType__remaining_uses: _TypeAlias = _typing.Literal["_remaining_uses", b"_remaining_uses"]  # noqa: Y015
+    _WhichOneofReturnType_benefit: _TypeAlias = _typing.Literal["percent_basis_points", "fixed"]  # noqa: Y015
+    _WhichOneofArgType_benefit: _TypeAlias = _typing.Literal["benefit", b"benefit"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__remaining_uses) -> _WhichOneofReturnType__remaining_uses | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_benefit) -> _WhichOneofReturnType_benefit | None: ...
+
+Global___Voucher: _TypeAlias = Voucher  # noqa: Y015

@@ -40,6 +40,16 @@ class PromotionServiceStub:
                 request_serializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.QuotePromotionRequest.SerializeToString,
                 response_deserializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.QuotePromotionResponse.FromString,
                 _registered_method=True)
+        self.FreeHolds = channel.unary_unary(
+                '/peakmesh.promotion.v1.PromotionService/FreeHolds',
+                request_serializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.FreeHoldsRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.FreeHoldsResponse.FromString,
+                _registered_method=True)
+        self.ListVouchers = channel.unary_unary(
+                '/peakmesh.promotion.v1.PromotionService/ListVouchers',
+                request_serializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.ListVouchersRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.ListVouchersResponse.FromString,
+                _registered_method=True)
 
 
 class PromotionServiceServicer:
@@ -47,7 +57,25 @@ class PromotionServiceServicer:
     """
 
     def QuotePromotion(self, request, context):
-        """What a voucher takes off these goods. A pure read; a voucher that does not apply is an answer, not an error. Errors: INVALID_FIELD.
+        """What a voucher takes off these goods; internal. A voucher with a budget or a limit of uses takes a hold for the order,
+        which its payment commits or frees, and which is given up when no such order comes to be. Idempotent by order_id, and by
+        (user_id, request_id, request_hash). A voucher that does not apply is an answer, not an error.
+        Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FreeHolds(self, request, context):
+        """Gives holds back whose orders did not come to be; internal. Idempotent by (voucher_code, order_id). What was paid for, or
+        was taken again since, stays. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVouchers(self, request, context):
+        """The vouchers that the caller could use now, by code. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -60,6 +88,16 @@ def add_PromotionServiceServicer_to_server(servicer, server):
                     servicer.QuotePromotion,
                     request_deserializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.QuotePromotionRequest.FromString,
                     response_serializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.QuotePromotionResponse.SerializeToString,
+            ),
+            'FreeHolds': grpc.unary_unary_rpc_method_handler(
+                    servicer.FreeHolds,
+                    request_deserializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.FreeHoldsRequest.FromString,
+                    response_serializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.FreeHoldsResponse.SerializeToString,
+            ),
+            'ListVouchers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVouchers,
+                    request_deserializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.ListVouchersRequest.FromString,
+                    response_serializer=peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.ListVouchersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +128,60 @@ class PromotionService:
             '/peakmesh.promotion.v1.PromotionService/QuotePromotion',
             peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.QuotePromotionRequest.SerializeToString,
             peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.QuotePromotionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FreeHolds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.promotion.v1.PromotionService/FreeHolds',
+            peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.FreeHoldsRequest.SerializeToString,
+            peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.FreeHoldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVouchers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.promotion.v1.PromotionService/ListVouchers',
+            peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.ListVouchersRequest.SerializeToString,
+            peakmesh_dot_promotion_dot_v1_dot_promotion__service__pb2.ListVouchersResponse.FromString,
             options,
             channel_credentials,
             insecure,

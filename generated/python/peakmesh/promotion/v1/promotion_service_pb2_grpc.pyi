@@ -34,7 +34,17 @@ class PromotionServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PromotionServiceAsyncStub: ...
     QuotePromotion: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.QuotePromotionRequest, _promotion_service_pb2.QuotePromotionResponse]
-    """What a voucher takes off these goods. A pure read; a voucher that does not apply is an answer, not an error. Errors: INVALID_FIELD."""
+    """What a voucher takes off these goods; internal. A voucher with a budget or a limit of uses takes a hold for the order,
+    which its payment commits or frees, and which is given up when no such order comes to be. Idempotent by order_id, and by
+    (user_id, request_id, request_hash). A voucher that does not apply is an answer, not an error.
+    Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
+    """
+    FreeHolds: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.FreeHoldsRequest, _promotion_service_pb2.FreeHoldsResponse]
+    """Gives holds back whose orders did not come to be; internal. Idempotent by (voucher_code, order_id). What was paid for, or
+    was taken again since, stays. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
+    """
+    ListVouchers: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.ListVouchersRequest, _promotion_service_pb2.ListVouchersResponse]
+    """The vouchers that the caller could use now, by code. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE."""
 
 @_typing.type_check_only
 class PromotionServiceAsyncStub(PromotionServiceStub):
@@ -42,7 +52,17 @@ class PromotionServiceAsyncStub(PromotionServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     QuotePromotion: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.QuotePromotionRequest, _promotion_service_pb2.QuotePromotionResponse]  # type: ignore[assignment]
-    """What a voucher takes off these goods. A pure read; a voucher that does not apply is an answer, not an error. Errors: INVALID_FIELD."""
+    """What a voucher takes off these goods; internal. A voucher with a budget or a limit of uses takes a hold for the order,
+    which its payment commits or frees, and which is given up when no such order comes to be. Idempotent by order_id, and by
+    (user_id, request_id, request_hash). A voucher that does not apply is an answer, not an error.
+    Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
+    """
+    FreeHolds: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.FreeHoldsRequest, _promotion_service_pb2.FreeHoldsResponse]  # type: ignore[assignment]
+    """Gives holds back whose orders did not come to be; internal. Idempotent by (voucher_code, order_id). What was paid for, or
+    was taken again since, stays. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
+    """
+    ListVouchers: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.ListVouchersRequest, _promotion_service_pb2.ListVouchersResponse]  # type: ignore[assignment]
+    """The vouchers that the caller could use now, by code. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE."""
 
 class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Vouchers and what they take off a price."""
@@ -53,6 +73,28 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.QuotePromotionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.QuotePromotionResponse, _abc.Awaitable[_promotion_service_pb2.QuotePromotionResponse]]:
-        """What a voucher takes off these goods. A pure read; a voucher that does not apply is an answer, not an error. Errors: INVALID_FIELD."""
+        """What a voucher takes off these goods; internal. A voucher with a budget or a limit of uses takes a hold for the order,
+        which its payment commits or frees, and which is given up when no such order comes to be. Idempotent by order_id, and by
+        (user_id, request_id, request_hash). A voucher that does not apply is an answer, not an error.
+        Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def FreeHolds(
+        self,
+        request: _promotion_service_pb2.FreeHoldsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promotion_service_pb2.FreeHoldsResponse, _abc.Awaitable[_promotion_service_pb2.FreeHoldsResponse]]:
+        """Gives holds back whose orders did not come to be; internal. Idempotent by (voucher_code, order_id). What was paid for, or
+        was taken again since, stays. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def ListVouchers(
+        self,
+        request: _promotion_service_pb2.ListVouchersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promotion_service_pb2.ListVouchersResponse, _abc.Awaitable[_promotion_service_pb2.ListVouchersResponse]]:
+        """The vouchers that the caller could use now, by code. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE."""
 
 def add_PromotionServiceServicer_to_server(servicer: PromotionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""What vouchers have given and hold, in Redis: written by promo_svc, read by the audit."""

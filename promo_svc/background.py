@@ -1,0 +1,67 @@
+"""What runs beside the calls: the consumer of results, and the upkeep of the holds. No outage ends it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from kernel.stock.durability import check_durability
+from kernel.topics import PAYMENTS_RESULTS, PROMO_SVC
+from meshkit.errors import DependencyUnavailable
+from meshkit.kafka.consumer import Record, consuming, next_offsets
+from meshkit.log import get_logger
+from promo_svc.metrics import WAITS
+
+log = get_logger(__name__)
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+_OUTAGES = (DependencyUnavailable, RedisError, KafkaError, OSError, TimeoutError)
+
+
+class Handle(Protocol):
+    async def __call__(self, records: Sequence[Record]) -> None: ...
+
+
+async def patiently(what: str, work: Callable[[], Awaitable[object]]) -> None:
+    """Done once, and tried again after every outage, without limit."""
+    delay = FIRST_WAIT
+    while not await _done(what, work):
+        await asyncio.sleep(delay)
+        delay = min(LONGEST_WAIT, delay * 2)
+
+
+async def follow_results(bootstrap: str, handle: Handle) -> None:
+    """poll → effects → commit, for ever; a Kafka that is away is waited for."""
+    while True:
+        await patiently("kafka", lambda: _consume(bootstrap, handle))
+
+
+async def _consume(bootstrap: str, handle: Handle) -> None:
+    async with consuming(bootstrap, [PAYMENTS_RESULTS], PROMO_SVC) as consumer:
+        while True:
+            records = await consumer.poll(0.5)
+            if records:
+                # Revoked meanwhile: the commit is refused, and another member does them again.
+                await patiently("results", lambda records=records: handle(records))  # type: ignore[misc]
+                await consumer.commit(next_offsets(records))
+
+
+async def keep_up(redis: Redis, unsafe: bool, seconds: float, *jobs: Callable[[], Awaitable[object]]) -> None:
+    """Each of `jobs` now and every `seconds`. Raises UnsafeRedisError where grants could be forgotten."""
+    await patiently("redis", lambda: check_durability(redis, unsafe))
+    while True:
+        for job in jobs:
+            await _done("upkeep", job)
+        await asyncio.sleep(seconds)
+
+
+async def _done(what: str, work: Callable[[], Awaitable[object]]) -> bool:
+    try:
+        await work()
+    except _OUTAGES as error:
+        WAITS.labels(what).inc()
+        log.warning("put off", what=what, error=repr(error))
+        return False
+    return True

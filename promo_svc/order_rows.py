@@ -1,0 +1,49 @@
+"""What the database says of orders that carry a voucher. Read-only: the rows are order_worker's."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kernel.order_states import OPEN_STATES, SOLD_STATES, OrderState
+from kernel.schema import orders
+from meshkit.db.errors import database_answers
+
+SECONDS = 30.0
+_HOLDING = [state.value for state in OPEN_STATES | SOLD_STATES]
+_QUERY = select(orders.c.order_id, orders.c.user_id, orders.c.voucher_code, orders.c.discount_minor, orders.c.state)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """`code` is empty where the order was sold at list price."""
+
+    order_id: str
+    user_id: str
+    code: str
+    discount_minor: int
+    state: OrderState
+
+
+class OrderRows:
+    """Every read raises DependencyUnavailable where the database does not answer."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def find(self, order_ids: Collection[str]) -> dict[str, OrderRow]:
+        found = await self._read(_QUERY.where(orders.c.order_id.in_(sorted(order_ids)))) if order_ids else []
+        return {row.order_id: row for row in found}
+
+    async def holding(self, code: str) -> list[OrderRow]:
+        """Orders open or paid that carry `code`: reads the whole table, for a voucher that Redis does not know."""
+        return await self._read(_QUERY.where(orders.c.voucher_code == code, orders.c.state.in_(_HOLDING)))
+
+    async def _read(self, query: Select[Any]) -> list[OrderRow]:
+        with database_answers():
+            async with asyncio.timeout(SECONDS), self._engine.connect() as connection:
+                rows = (await connection.execute(query)).all()
+        return [OrderRow(order, user, code, minor, OrderState(state)) for order, user, code, minor, state in rows]
