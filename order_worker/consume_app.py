@@ -30,6 +30,7 @@ from order_worker.reconcile_stock import reconcile_stock
 from order_worker.results import ResultsBatch
 from order_worker.settings import Settings
 from order_worker.sweep_created import SweepCreated
+from order_worker.trim_reservations import trim_reservations
 from order_worker.upkeep import every, lease_of
 
 # One for each consumer, one for the upkeep, one for a redo while the other rolls back.
@@ -72,6 +73,7 @@ def _upkeep(
     settings: Settings, engine: AsyncEngine, stock: StockPort, publisher: Publisher
 ) -> list[Coroutine[Any, Any, None]]:
     grace_ms = int(settings.order_worker_grace_seconds * 1000)
+    keep_ms = int(settings.order_worker_trim_hours * 3_600_000)
     sweeper = SweepCreated(engine, publisher, settings.order_worker_overdue_seconds)
     jobs: list[tuple[str, float, Callable[[], Awaitable[int]]]] = [
         ("expiry", settings.order_worker_expiry_seconds, lambda: expire_orders(engine, stock, wall_ms())),
@@ -80,6 +82,7 @@ def _upkeep(
             settings.order_worker_reconcile_seconds,
             lambda: reconcile_stock(engine, stock, wall_ms(), grace_ms),
         ),
+        ("trim", settings.order_worker_trim_seconds, lambda: trim_reservations(engine, stock, wall_ms() - keep_ms)),
         ("sweeper", settings.order_worker_sweep_seconds, lambda: sweeper.sweep(wall_ms())),
     ]
     holder = f"{os.getpid()}-{uuid4().hex[:8]}"

@@ -11,4 +11,5 @@ DEAD_LETTERS = counter("peakmesh_order_dead_letters_total", "records written to 
 OUTAGES = counter("peakmesh_order_outage_waits_total", "waits for a server that did not do its part", ["what"])
 FOLLOW_UPS = counter("peakmesh_order_follow_ups_total", "OrderCreated published", ["cause"])
 HEALED = counter("peakmesh_order_healed_total", "reservations the reconciler put right", ["effect"])
+TRIMMED = counter("peakmesh_order_trimmed_total", "reservations of orders long ended that left Redis")
 REFUNDS = counter("peakmesh_order_refunds_total", "successes that met a failed row")

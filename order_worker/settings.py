@@ -13,5 +13,8 @@ class Settings(ProcessSettings):
     order_worker_expiry_seconds: float = Field(default=1, gt=0, description="between two looks for expired orders")
     order_worker_reconcile_seconds: float = Field(default=5, gt=0, description="between two passes of the reconciler")
     order_worker_grace_seconds: float = Field(default=10, ge=0, description="after its deadline an order is left alone")
+    order_worker_trim_seconds: float = Field(default=600, gt=0, description="between two looks for what can be trimmed")
+    # Longer than a request_id is remembered (24 h): until then a retry may ask about its reservation.
+    order_worker_trim_hours: float = Field(default=25, gt=0, description="reservations of orders ended so long go")
     order_worker_sweep_seconds: float = Field(default=5, gt=0, description="between two passes of the sweeper")
     order_worker_overdue_seconds: float = Field(default=30, gt=0, description="CREATED without a payment step so long")

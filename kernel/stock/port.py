@@ -276,6 +276,13 @@ class StockPort(Protocol):
     async def give_back(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
         """S -> X, after a refund."""
 
+    async def ended(self, offer_no: int, bucket: int, before_ms: int, cursor: int, count: int) -> tuple[list[str], int]:
+        """About `count` reservations in S or X that were made before; they nominate, the database decides. Begin with
+        cursor 0 and go on with the one returned, until it is 0."""
+
+    async def trim(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
+        """Forgets reservations in S or X; those in R are SKIPPED. A unit of S stays sold, and counts as trimmed."""
+
     async def overdue(self, offer_no: int, bucket: int, now_ms: int, count: int, offset: int = 0) -> list[str]:
         """order_ids past their deadline, earliest first; they nominate, the database decides. `offset` looks past
         those that have no row yet and so stay."""

@@ -1,6 +1,6 @@
 """StockPort over Redis: a method is one script, a script touches one hash slot."""
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
@@ -31,6 +31,7 @@ from meshkit.errors import DependencyUnavailable
 MAX_BATCH = 500
 
 T = TypeVar("T")
+Slot = tuple[int, int]
 
 
 class RedisStock:
@@ -204,15 +205,25 @@ class RedisStock:
     async def give_back(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
         return await self._move(epoch, order_ids, "S", "X")
 
+    async def trim(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
+        return await self._by_slot("trim", order_ids, lambda slot: _all_keys(*slot)[:2], [epoch])
+
+    async def ended(self, offer_no: int, bucket: int, before_ms: int, cursor: int, count: int) -> tuple[list[str], int]:
+        scan = self._redis.hscan(keys.reservations(offer_no, bucket), cursor, count=count)
+        after, found = await self._read(scan)
+        return [key.decode() for key, value in found.items() if replies.has_ended(value, before_ms)], int(after)
+
     async def _move(self, epoch: int, order_ids: Sequence[str], source: str, target: str) -> list[MoveKind]:
-        slots: dict[tuple[int, int], list[int]] = {}
+        return await self._by_slot("move", order_ids, lambda slot: _move_keys(*slot), [epoch, source, target])
+
+    async def _by_slot(
+        self, script: str, order_ids: Sequence[str], names: Callable[[Slot], list[str]], args: Sequence[Argument]
+    ) -> list[MoveKind]:
+        slots: dict[Slot, list[int]] = {}
         for i, order_id in enumerate(order_ids):
             slots.setdefault(offer_of(order_id), []).append(i)
         parts = [(slot, part) for slot, members in slots.items() for part in _chunks(members)]
-        calls = [
-            Call("move", _move_keys(*slot), [epoch, source, target, *(order_ids[i] for i in part)])
-            for slot, part in parts
-        ]
+        calls = [Call(script, names(slot), [*args, *(order_ids[i] for i in part)]) for slot, part in parts]
         results = [MoveKind.ABSENT] * len(order_ids)
         for (_slot, part), outcome in zip(parts, await self._run_all(calls), strict=True):
             if isinstance(outcome, DependencyUnavailable):

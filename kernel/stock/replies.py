@@ -70,6 +70,12 @@ def _state_mark(value: bytes) -> tuple[ReservationState | None, Mark]:
     return ReservationState(fields[0]), Mark(fields[5])
 
 
+def has_ended(value: bytes, before_ms: int) -> bool:
+    """In S or X, and made before."""
+    fields = value.decode().split("|")
+    return fields[0] != ReservationState.RESERVED and int(fields[4]) < before_ms
+
+
 def reservation(order_id: str, raw: Raw) -> Reservation:
     value, deadline_ms, epoch, _now, entry_id, _event = raw
     state, quantity, user_id, version, created, mark, asked, stored_entry, answer = value.decode().split("|")

@@ -213,6 +213,28 @@ class FakeStock:
             bucket.holdings[reservation.user_id] -= reservation.quantity
         return MoveKind.MOVED
 
+    async def ended(self, offer_no: int, bucket: int, before_ms: int, cursor: int, count: int) -> tuple[list[str], int]:
+        if (found := self._bucket((offer_no, bucket))) is None:
+            return [], 0
+        page = list(found.reservations.values())[cursor : cursor + count]
+        after = cursor + count if cursor + count < len(found.reservations) else 0
+        return [r.order_id for r in page if r.state is not R and r.created_ms < before_ms], after
+
+    async def trim(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
+        return [self._trim(epoch, order_id) for order_id in order_ids]
+
+    def _trim(self, epoch: int, order_id: str) -> MoveKind:
+        if (bucket := self._bucket(offer_of(order_id), epoch)) is None:
+            return MoveKind.STALE_EPOCH
+        reservation = bucket.reservations.get(order_id)
+        if reservation is None or reservation.state is R:
+            return MoveKind.ABSENT if reservation is None else MoveKind.SKIPPED
+        del bucket.reservations[order_id]
+        if reservation.state is S:
+            trimmed = bucket.counters.trimmed + reservation.quantity
+            bucket.counters = replace(bucket.counters, trimmed=trimmed)
+        return MoveKind.MOVED
+
     async def overdue(self, offer_no: int, bucket: int, now_ms: int, count: int, offset: int = 0) -> list[str]:
         if (found := self._bucket((offer_no, bucket))) is None:
             return []

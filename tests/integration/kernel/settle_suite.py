@@ -74,6 +74,27 @@ class MoveSuite:
         assert await stock.overdue(7, 0, due, 1) == [early.order_id]
         assert await stock.overdue(7, 0, due, 10, offset=1) == [late.order_id]
 
+    async def test_what_has_ended_is_forgotten_and_stays_counted(self, stock: ClockedStock) -> None:
+        await opened(stock, 10)
+        paid, failed, held = request("a", quantity=2), request("b"), request("c")
+        await stock.reserve(7, 0, EPOCH, [paid, failed, held])
+        await stock.confirm(EPOCH, [paid.order_id])
+        await stock.release(EPOCH, [failed.order_id])
+        assert await stock.ended(7, 0, stock.now_ms, 0, 100) == ([], 0), "not old enough"
+        stock.now_ms += 1
+        found, cursor = await stock.ended(7, 0, stock.now_ms, 0, 100)
+        assert (sorted(found), cursor) == (sorted([paid.order_id, failed.order_id]), 0)
+        ids = [paid.order_id, failed.order_id, held.order_id, paid.order_id]
+        assert await stock.trim(EPOCH + 1, ids) == [MoveKind.STALE_EPOCH] * 4
+        moved = [MoveKind.MOVED, MoveKind.MOVED, MoveKind.SKIPPED, MoveKind.ABSENT]
+        assert await stock.trim(EPOCH, ids) == moved
+        assert await stock.reservation(paid.order_id) is None
+        assert await tally(stock) == (7, 1, 2)
+        snapshot = await stock.snapshot(7, 0)
+        assert snapshot is not None
+        assert (snapshot.counters.trimmed, snapshot.sold, snapshot.reservations) == (2, 0, 1)
+        assert await stock.confirm(EPOCH, [paid.order_id]) == [MoveKind.ABSENT]
+
     async def test_opening_twice_changes_nothing(self, stock: ClockedStock) -> None:
         await opened(stock, 5)
         await stock.reserve(7, 0, EPOCH, [request()])

@@ -60,8 +60,8 @@ async def tally(stock: StockPort, offer_no: int = OFFER.offer_no) -> tuple[int, 
     assert snapshot is not None
     counters = snapshot.counters
     assert counters.initial == counters.available + counters.reserved + counters.sold
-    assert (snapshot.held, snapshot.sold) == (counters.reserved, counters.sold)
-    assert snapshot.holdings == snapshot.held + snapshot.sold
+    assert (snapshot.held, snapshot.sold + counters.trimmed) == (counters.reserved, counters.sold)
+    assert snapshot.holdings == counters.reserved + counters.sold
     assert snapshot.due_length == await _number_in(stock, offer_no)
     assert snapshot.negative == ()
     return counters.available, counters.reserved, counters.sold

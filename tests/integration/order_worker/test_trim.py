@@ -1,0 +1,38 @@
+"""Old reservations leave Redis when the row says so, and the stock stays accounted for."""
+
+from meshkit.clock import wall_ms
+from order_worker.apply_standings import apply_standings
+from order_worker.trim_reservations import trim_reservations
+from order_worker.write_results import write_results
+from peakmesh.event.v1.events_pb2 import PaymentOutcome, PaymentResult
+from tests.integration.order_worker.world import World, people
+
+LATER_MS = 60_000
+
+
+def result(order_id: str, outcome: PaymentOutcome.ValueType) -> PaymentResult:
+    return PaymentResult(order_id=order_id, outcome=outcome, amount_minor=2489, currency="EUR", shipping_minor=490)
+
+
+async def test_only_what_is_over_for_good_is_trimmed(world: World) -> None:
+    of = await world.open_offer(units=10)
+    settled, failed, open_, owed, _unwritten = placed = await world.reserve(of, people(5))
+    await world.write([settled, failed, open_, owed])
+    results = [
+        result(settled.order_id, PaymentOutcome.PAYMENT_OUTCOME_SETTLED),
+        result(failed.order_id, PaymentOutcome.PAYMENT_OUTCOME_FAILED),
+        result(owed.order_id, PaymentOutcome.PAYMENT_OUTCOME_SETTLED),
+    ]
+    await apply_standings(world.stock, await write_results(world.engine, results, wall_ms()))
+    await world.start_step(owed.order_id, "refund")
+    assert await world.reservations(placed) == "SXRSR"
+    await trim_reservations(world.engine, world.stock, wall_ms() - LATER_MS)
+    assert await world.reservations(placed) == "SXRSR", "nothing is old enough"
+    await trim_reservations(world.engine, world.stock, wall_ms() + LATER_MS)
+    assert await world.reservations(placed) == "--RSR"
+    snapshot = await world.stock.snapshot(of.offer_no, 0)
+    assert snapshot is not None
+    counters = snapshot.counters
+    assert (counters.available, counters.reserved, counters.sold, counters.trimmed) == (6, 2, 2, 1)
+    assert snapshot.sold + counters.trimmed == counters.sold
+    assert await world.counters(of) == (1, 2)
