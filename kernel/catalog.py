@@ -55,7 +55,7 @@ def decode(text: str | bytes) -> Product:
         raise ValueError(f"not a product: {text[:200]!r}") from error
 
 
-def _edition(text: bytes | None) -> Edition | None:
+def _edition(text: Any) -> Edition | None:
     copy, _, version = (text or b"").decode().partition("|")
     return Edition(copy, int(version)) if version else None
 

@@ -60,7 +60,7 @@ class CatalogServiceServicer:
 
     def SearchProducts(self, request, context):
         """Products that a query finds, best first: exact SKU, exact name, then words in common, the last one also as a
-        beginning of a word; where that finds fewer than 3, words spelled nearly so too. A query that finds over 1,000
+        beginning of a word; where that finds fewer than 3, words spelled nearly so too. A query that finds over 500
         products is not ranked but answered in the order of import, and a page of it may be short or empty though more
         follow: only an empty next_page_token is the end. Errors: INVALID_FIELD, OVERLOADED, DEPENDENCY_UNAVAILABLE.
         """

@@ -37,7 +37,7 @@ class CatalogServiceStub:
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     SearchProducts: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.SearchProductsRequest, _catalog_service_pb2.SearchProductsResponse]
     """Products that a query finds, best first: exact SKU, exact name, then words in common, the last one also as a
-    beginning of a word; where that finds fewer than 3, words spelled nearly so too. A query that finds over 1,000
+    beginning of a word; where that finds fewer than 3, words spelled nearly so too. A query that finds over 500
     products is not ranked but answered in the order of import, and a page of it may be short or empty though more
     follow: only an empty next_page_token is the end. Errors: INVALID_FIELD, OVERLOADED, DEPENDENCY_UNAVAILABLE.
     """
@@ -55,7 +55,7 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     SearchProducts: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.SearchProductsRequest, _catalog_service_pb2.SearchProductsResponse]  # type: ignore[assignment]
     """Products that a query finds, best first: exact SKU, exact name, then words in common, the last one also as a
-    beginning of a word; where that finds fewer than 3, words spelled nearly so too. A query that finds over 1,000
+    beginning of a word; where that finds fewer than 3, words spelled nearly so too. A query that finds over 500
     products is not ranked but answered in the order of import, and a page of it may be short or empty though more
     follow: only an empty next_page_token is the end. Errors: INVALID_FIELD, OVERLOADED, DEPENDENCY_UNAVAILABLE.
     """
@@ -76,7 +76,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.SearchProductsResponse, _abc.Awaitable[_catalog_service_pb2.SearchProductsResponse]]:
         """Products that a query finds, best first: exact SKU, exact name, then words in common, the last one also as a
-        beginning of a word; where that finds fewer than 3, words spelled nearly so too. A query that finds over 1,000
+        beginning of a word; where that finds fewer than 3, words spelled nearly so too. A query that finds over 500
         products is not ranked but answered in the order of import, and a page of it may be short or empty though more
         follow: only an empty next_page_token is the end. Errors: INVALID_FIELD, OVERLOADED, DEPENDENCY_UNAVAILABLE.
         """
