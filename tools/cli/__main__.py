@@ -2,7 +2,7 @@
 
 import typer
 
-from tools.cli import audit, catalog, order, sale, stack, token
+from tools.cli import audit, catalog, order, product, sale, stack, token
 
 app = typer.Typer(name="peakmesh", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(stack.up)
@@ -11,6 +11,7 @@ app.command()(stack.status)
 app.command()(stack.logs)
 app.command()(audit.audit)
 app.add_typer(sale.app, name="sale")
+app.add_typer(product.app, name="product")
 app.add_typer(order.app, name="order")
 app.add_typer(token.app, name="token")
 app.add_typer(catalog.app, name="catalog")

@@ -60,14 +60,14 @@ async def _place(settings: ProcessSettings, user: str, request: checkout.PlaceOr
         async with operating(settings) as operator:
             offers = (await operator.sale(request.sale_id)).offers
         request.price_version = next((offer.price_version for offer in offers if offer.sku == request.sku), 1)
-    return await _ask(settings, user, checkout_rpc.CheckoutServiceStub, "PlaceOrder", request)
+    return await ask(settings, user, checkout_rpc.CheckoutServiceStub, "PlaceOrder", request)
 
 
 @app.command()
 def get(order_id: str, user: User = "demo-buyer", as_json: AsJson = False) -> None:
     """One order, and how far it is."""
     request = order_service_pb2.GetOrderRequest(order_id=order_id)
-    answer = ran(_ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "GetOrder", request))
+    answer = ran(ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "GetOrder", request))
     _show([answer.order], as_json)
 
 
@@ -79,11 +79,12 @@ def list_(
 ) -> None:
     """A buyer's orders, newest first."""
     request = order_service_pb2.ListOrdersRequest(page_size=page_size)
-    answer = ran(_ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "ListOrders", request))
+    answer = ran(ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "ListOrders", request))
     _show(list(answer.orders), as_json)
 
 
-async def _ask(settings: ProcessSettings, user: str, stub: Any, method: str, request: Any) -> Any:
+async def ask(settings: ProcessSettings, user: str, stub: Any, method: str, request: Any) -> Any:
+    """One call through the gateway, as the buyer `user`."""
     metadata = (("authorization", f"Bearer {issuer(settings).issue(user, Role.BUYER)}"),)
     async with channel(f"127.0.0.1:{settings.ports['gateway']}") as to:
         asked = getattr(stub(to), method)

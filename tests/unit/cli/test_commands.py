@@ -21,7 +21,18 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["sale"], ["order"], ["token"], ["catalog"], ["sale", "run"], ["audit"], ["up"], ["order", "place"]],
+    [
+        [],
+        ["sale"],
+        ["order"],
+        ["token"],
+        ["catalog"],
+        ["sale", "run"],
+        ["audit"],
+        ["up"],
+        ["order", "place"],
+        ["product", "search"],
+    ],
 )
 def test_everything_has_help(command: list[str]) -> None:
     told = run.invoke(app, [*command, "--help"])
@@ -43,6 +54,7 @@ def test_bad_usage_ends_with_2(command: list[str]) -> None:
         (["sale", "run"], "peakmesh up"),
         (["sale", "show", "sale-none"], "peakmesh up"),
         (["order", "get", "some-order"], "peakmesh up"),
+        (["product", "search", "phone"], "peakmesh up"),
         (["token", "issue", "--sub", "ana"], "peakmesh up"),
         (["token", "issue", "--sub", "a{b}"], "--sub"),
         (["status"], "peakmesh up"),
