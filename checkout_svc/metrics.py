@@ -12,3 +12,10 @@ WINDOW_ORDERS = histogram(
 )
 RELAYED = counter("peakmesh_checkout_relayed_total", "Outbox entries published by the relay", ["kind"])
 OUTBOX_OLDEST = gauge("peakmesh_checkout_outbox_oldest_seconds", "Age of the oldest outbox entry the relay saw")
+SEARCH_SECONDS = histogram(
+    "peakmesh_checkout_search_seconds",
+    "SearchProducts in the process, its turn of the thread included",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+)
+CATALOG_PRODUCTS = gauge("peakmesh_checkout_catalog_products", "Products in the index")
+CATALOG_REFRESH_SECONDS = histogram("peakmesh_checkout_catalog_refresh_seconds", "From an edition noticed to its index")

@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from governor.change_lock import ChangeLock
 from governor.close_sale import CloseSale
 from governor.get_sale import GetSale
+from governor.heal_catalog import HealCatalog
 from governor.heal_sales import HealSales
 from governor.import_catalog import ImportCatalog
 from governor.messages import OPEN_SALE_ANSWER
 from governor.open_sale import OpenSale
+from governor.publish_catalog import PublishCatalog
 from governor.sale_stock import SaleStock
 from governor.servicer import OpsServicer, UseCases
 from governor.set_stock import SetStock
@@ -49,19 +51,22 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         lock = ChangeLock(engine, settings.governor_lock_seconds)
         stock = SaleStock(redis, RedisStock(redis))
         settle = SettleSale(engine, stock)
-        servicer = OpsServicer(_use_cases(engine, lock, settle, stock), wall_ms)
-        heal = HealSales(engine, lock, settle)
-        await stack.enter_async_context(background(heal.run(settings.governor_heal_seconds)))
+        publish = PublishCatalog(engine, redis)
+        servicer = OpsServicer(_use_cases(engine, lock, settle, stock, publish), wall_ms)
+        heals = (HealSales(engine, lock, settle), HealCatalog(lock, publish))
+        await stack.enter_async_context(background(*(heal.run(settings.governor_heal_seconds) for heal in heals)))
         yield await stack.enter_async_context(_serving(servicer, settings))
 
 
-def _use_cases(engine: AsyncEngine, lock: ChangeLock, settle: SettleSale, stock: SaleStock) -> UseCases:
+def _use_cases(
+    engine: AsyncEngine, lock: ChangeLock, settle: SettleSale, stock: SaleStock, publish: PublishCatalog
+) -> UseCases:
     return UseCases(
         open_sale=OpenSale(engine, lock, settle, OPEN_SALE_ANSWER),
         close_sale=CloseSale(engine, lock, settle, stock),
         get_sale=GetSale(settle, stock),
         set_stock=SetStock(engine, lock, settle, stock),
-        import_catalog=ImportCatalog(engine, lock),
+        import_catalog=ImportCatalog(engine, lock, publish),
     )
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from governor.sale import Imported, Product
-from kernel.schema import product, product_price
+from kernel.catalog import Product as Published
+from kernel.schema import catalog, product, product_price
 
 _CHUNK = 1000  # placeholders a statement; 10,000 products are ten statements
 
@@ -22,7 +23,10 @@ async def find_products(connection: AsyncConnection, skus: Sequence[str]) -> dic
 
 
 async def save_products(connection: AsyncConnection, products: Sequence[Product], now_ms: int) -> Imported:
-    """Adds what is new, gives a new price_version where price or currency differs, and writes other details over."""
+    """Adds what is new, gives a new price_version where price or currency differs, and writes other details over.
+
+    All of it is one new version of the catalogue; products that did not change keep theirs.
+    """
     known = await find_products(connection, [each.sku for each in products])
     added = [each for each in products if each.sku not in known]
     kept = [each for each in products if each.sku in known]
@@ -30,17 +34,51 @@ async def save_products(connection: AsyncConnection, products: Sequence[Product]
     edited = [each for each in kept if each != known[each.sku][0]]
     version = {sku: number for sku, (_, number) in known.items()}
     version |= {each.sku: version.get(each.sku, 0) + 1 for each in (*added, *repriced)}
+    now = {"updated_ms": now_ms}
+    if added or edited:
+        now["catalog_version"], last_no = await _next_version(connection, len(added))
+        number = {each.sku: last_no - i for i, each in enumerate(reversed(added))}
     for part in _chunks(sorted(added, key=_sku)):
-        await connection.execute(insert(product), [_row(each, version[each.sku], now_ms) for each in part])
+        rows = [_row(each, version[each.sku], now) | {"product_no": number[each.sku]} for each in part]
+        await connection.execute(insert(product), rows)
     for part in _chunks(sorted(edited, key=_sku)):
-        rows = [_row(each, version[each.sku], now_ms) for each in part]
+        rows = [_row(each, version[each.sku], now) for each in part]
         await connection.execute(_EDIT, [{f"new_{name}": value for name, value in row.items()} for row in rows])
     for part in _chunks(sorted((*added, *repriced), key=_sku)):
         await connection.execute(insert(product_price), [_price_row(each, version[each.sku], now_ms) for each in part])
     return Imported(len(added), len(repriced), len(kept) - len(repriced))
 
 
-_COLUMNS = ("name", "price_minor", "currency", "weight_grams", "seller_id", "price_version", "updated_ms")
+async def catalog_version(connection: AsyncConnection) -> int:
+    """Grows with every import that changes something."""
+    return int(await connection.scalar(select(catalog.c.version)) or 0)
+
+
+async def changed_products(
+    connection: AsyncConnection, after: int, last_no: int, upto: int, count: int
+) -> list[tuple[Published, int]]:
+    """At most `count` products, each with the version that changed it last, in the order of (version, product_no):
+    those above (after, last_no), and of no version above `upto`."""
+    place = tuple_(product.c.catalog_version, product.c.product_no)
+    # The first condition is what MariaDB finds the index by; the second alone would walk it from its start.
+    query = select(product).where(
+        product.c.catalog_version.between(after, upto), place > tuple_(literal(after), literal(last_no))
+    )
+    rows = await connection.execute(query.order_by(product.c.catalog_version, product.c.product_no).limit(count))
+    names = Published.__dataclass_fields__
+    return [(Published(**{name: getattr(row, name) for name in names}), row.catalog_version) for row in rows]
+
+
+async def _next_version(connection: AsyncConnection, added: int) -> tuple[int, int]:
+    """The version of this transaction, and the last product_no with `added` more products."""
+    grown = {"version": catalog.c.version + 1, "last_product_no": catalog.c.last_product_no + added}
+    await connection.execute(update(catalog).values(grown))
+    row = (await connection.execute(select(catalog))).one()
+    return row.version, row.last_product_no
+
+
+_DETAILS = ("name", "price_minor", "currency", "weight_grams", "seller_id")
+_COLUMNS = (*_DETAILS, "price_version", "updated_ms", "catalog_version")
 _EDIT = (
     update(product)
     .where(product.c.sku == bindparam("new_sku"))
@@ -56,9 +94,10 @@ def _price(each: Product) -> tuple[int, str]:
     return each.price_minor, each.currency
 
 
-def _row(each: Product, version: int, now_ms: int) -> dict[str, Any]:
+def _row(each: Product, version: int, now: dict[str, int]) -> dict[str, Any]:
+    """`now`: the change's updated_ms and catalog_version."""
     values = {name: getattr(each, name) for name in Product.__dataclass_fields__}
-    return values | {"price_version": version, "updated_ms": now_ms}
+    return values | {"price_version": version, **now}
 
 
 def _price_row(each: Product, version: int, now_ms: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Finish, at start and every few seconds, what a crash left half done."""
+"""Finish, at start and every few seconds, what a crash left half done of a sale."""
 
 import asyncio
 

@@ -9,22 +9,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from governor.catalog_table import save_products
 from governor.change_lock import ChangeLock
 from governor.ops_journal import OpsCall, once
+from governor.publish_catalog import PublishCatalog
 from governor.sale import Imported, Product
+from meshkit.crash import crash_point
 from meshkit.db.engine import run_transaction
 
 
 class ImportCatalog:
     """Offers that are open keep the price they were opened with."""
 
-    def __init__(self, engine: AsyncEngine, lock: ChangeLock) -> None:
-        self._engine, self._lock = engine, lock
+    def __init__(self, engine: AsyncEngine, lock: ChangeLock, publish: PublishCatalog) -> None:
+        self._engine, self._lock, self._publish = engine, lock, publish
 
     async def __call__(self, call: OpsCall, products: Sequence[Product]) -> Imported:
-        """The first answer, on a repeat too. Raises RequestIdReused."""
+        """The first answer, on a repeat too, which publishes what a crash left unpublished.
+
+        Raises RequestIdReused, DependencyUnavailable (the products may be imported then: repeat).
+        """
 
         async def work(connection: AsyncConnection) -> bytes:
             return json.dumps(asdict(await save_products(connection, products, call.at_ms))).encode()
 
         async with self._lock.held():
             response = await run_transaction(self._engine, lambda connection: once(connection, call, work))
+            crash_point("after_catalog_rows")
+            await self._publish()
         return Imported(**json.loads(response))

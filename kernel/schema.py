@@ -51,6 +51,23 @@ product = Table(
     Column("weight_grams", Integer, nullable=False),
     Column("seller_id", _ascii(IDENT), nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
+    # Counts products in the order of import: the same number in every index that is built of them.
+    Column("product_no", Integer, nullable=False),
+    # The version of the catalogue that changed this row last.
+    Column("catalog_version", BigInteger, nullable=False),
+    UniqueConstraint("product_no", name="product_product_no"),
+    Index("product_catalog_version", "catalog_version", "product_no"),
+    **_OPTIONS,
+)
+
+# One row, id 1. Its version grows with every import, and is what Redis must have.
+catalog = Table(
+    "catalog",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("last_product_no", Integer, nullable=False),
+    CheckConstraint("id = 1", name="catalog_single"),
     **_OPTIONS,
 )
 

@@ -226,6 +226,9 @@ class StockPort(Protocol):
 
     async def counters(self, offer_no: int, bucket: int) -> Counters | None: ...
 
+    async def counters_of(self, slots: Sequence[tuple[int, int]]) -> list[Counters | None]:
+        """The counters of many (offer_no, bucket), in order; one round trip."""
+
     async def snapshot(self, offer_no: int, bucket: int) -> Snapshot | None:
         """Reads every reservation of the bucket in one script: for the audit, never in a request."""
 

@@ -100,6 +100,17 @@ class RedisStock:
         values = await self._read(self._redis.hgetall(keys.stock(offer_no, bucket)))
         return replies.counters(values) if values else None
 
+    async def counters_of(self, slots: Sequence[tuple[int, int]]) -> list[Counters | None]:
+        found: list[Counters | None] = []
+        for part in _chunks(slots):
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for slot in part:
+                    pipeline.hgetall(keys.stock(*slot))
+                found += [
+                    replies.counters(values) if values else None for values in await self._read(pipeline.execute())
+                ]
+        return found
+
     async def snapshot(self, offer_no: int, bucket: int) -> Snapshot | None:
         raw = await self._run("snapshot", _all_keys(offer_no, bucket))
         return None if raw is None else replies.snapshot(raw)

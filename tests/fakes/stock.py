@@ -92,6 +92,9 @@ class FakeStock:
         found = self._bucket((offer_no, bucket))
         return found.counters if found else None
 
+    async def counters_of(self, slots: Sequence[Slot]) -> list[Counters | None]:
+        return [await self.counters(*slot) for slot in slots]
+
     async def snapshot(self, offer_no: int, bucket: int) -> Snapshot | None:
         if (found := self._bucket((offer_no, bucket))) is None:
             return None

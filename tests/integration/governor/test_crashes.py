@@ -1,8 +1,6 @@
 """A governor that dies between SQL and Redis, and the one that comes after it."""
 
 import asyncio
-import os
-import sys
 from uuid import uuid4
 
 import pytest
@@ -12,50 +10,11 @@ from governor.settings import Settings
 from kernel.offers import OFFERS_KEY, load_offers
 from kernel.stock import keys
 from kernel.stock.port import ReserveKind
-from meshkit.errors import PeakmeshError
 from peakmesh.ops.v1 import ops_service_pb2 as pb
+from tests.integration.governor.doom import ask_and_die
 from tests.integration.governor.operators import Desk, closing, desk_at, free_base, opening, setting, settings_for
 from tests.polling import eventually
 from tools import devstack
-from tools.devstack.spec import ROOT
-
-
-async def ask_and_die(settings: Settings, point: str, method: str, request: object) -> None:
-    """Asks a governor process that dies at `point` of that very call."""
-    environment = os.environ | {
-        "PEAKMESH_CRASH_AT": point,
-        "PEAKMESH_PORT_BASE": str(settings.port_base),
-        "PEAKMESH_RUN_DIR": str(settings.run_dir),
-        "PEAKMESH_REDIS_URL": settings.redis,
-        "PEAKMESH_DB_URL": settings.database,
-        "PEAKMESH_GOVERNOR_HEAL_SECONDS": "300",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated" / "python")]),
-    }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "governor", env=environment, cwd=ROOT)
-    try:
-        async with desk_at(settings, settings.ports["governor"]) as desk:
-            await eventually(lambda: serves(desk), within=20)
-            with pytest.raises(PeakmeshError):
-                await desk.ask(method, request)
-        assert await asyncio.wait_for(process.wait(), 10) == 137
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def serves(desk: Desk) -> bool:
-    try:
-        await desk.sale("sale-none")
-    except PeakmeshError as error:
-        return error.reason == "SALE_NOT_FOUND"
-    return False
-
-
-@pytest.fixture
-def doomed(data_servers: devstack.Mesh) -> Settings:
-    """Settings of the governor that dies; another one takes over on other ports."""
-    return settings_for(data_servers, free_base())
 
 
 @pytest.mark.parametrize("point", ["after_sale_row", "after_sale_counters"])

@@ -48,6 +48,14 @@ class MoveSuite:
         assert await tally(stock) == (1, 0, 0)
         assert await kinds(stock, request("ann")) == [ReserveKind.RESERVED]
 
+    async def test_counters_of_many_come_in_order(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        await stock.reserve(7, 0, EPOCH, [request(quantity=2)])
+        nobody, seven = await stock.counters_of([(9, 0), (7, 0)])
+        assert nobody is None
+        assert seven == await stock.counters(7, 0)
+        assert await stock.counters_of([]) == []
+
     async def test_moves_of_unknown_orders_and_epochs_are_done(self, stock: ClockedStock) -> None:
         await opened(stock, 5)
         order = request()

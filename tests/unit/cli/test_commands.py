@@ -34,6 +34,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ["audit"],
         ["up"],
         ["order", "place"],
+        ["product", "search"],
     ],
 )
 def test_everything_has_help(command: list[str]) -> None:
@@ -59,6 +60,7 @@ def test_bad_usage_ends_with_2(command: list[str]) -> None:
         (["cart", "show"], "peakmesh up"),
         (["cart", "checkout", "--request-id", "x"], "peakmesh up"),
         (["voucher", "list"], "peakmesh up"),
+        (["product", "search", "phone"], "peakmesh up"),
         (["token", "issue", "--sub", "ana"], "peakmesh up"),
         (["token", "issue", "--sub", "a{b}"], "--sub"),
         (["status"], "peakmesh up"),
