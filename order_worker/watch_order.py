@@ -25,7 +25,7 @@ class WatchOrder:
         self._tail, self._most = tail, most
 
     async def __call__(self, order_id: str, who: Identity) -> AsyncGenerator[Move, None]:
-        """Raises OrderNotFound, for another's order too; Overloaded; DependencyUnavailable, also at the process' end."""
+        """Raises OrderNotFound, for another's order too; Overloaded; DependencyUnavailable, also at the process end."""
         if self._tail.count >= self._most:
             metrics.WATCHES.labels("overloaded").inc()
             raise Overloaded(f"{self._most} orders are watched here", retry_after=COME_BACK_SECONDS)
