@@ -41,8 +41,10 @@ class OrderServicer(rpc.OrderServiceServicer):
     async def WatchOrder(self, request: api.WatchOrderRequest, _context: Any) -> AsyncIterator[api.WatchOrderResponse]:
         _check_order_id(Fields(), request.order_id)
         async with aclosing(self._watch_order(request.order_id, caller())) as moves:
+            last, order = None, pb.Order()
             async for state, sight in moves:
-                order = _shown(sight)
+                if sight is not last:
+                    last, order = sight, _shown(sight)
                 order.state = pb.OrderState.Value(f"ORDER_STATE_{state}")
                 yield api.WatchOrderResponse(order=order)
 
