@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -26,8 +27,9 @@ from order_worker.order_reads import OrderReads
 from order_worker.order_rows import to_message
 from order_worker.reconcile_stock import reconcile_stock
 from order_worker.write_results import write_results
-from payment_worker.order import decode_order
+from payment_worker.order import Order, decode_order
 from payment_worker.patience import Patience
+from payment_worker.ports import Debited
 from payment_worker.providers import PROVIDER_OF
 from payment_worker.results import KafkaResults
 from payment_worker.settle_order import End, SettleOrder
@@ -161,6 +163,8 @@ class Deaf(RedisStock):
 
 RACES = 1_000
 AT_ONCE = 40
+BEFORE_ALL = ""
+PHASES = (BEFORE_ALL, "quote", "quote", "debit", "debited", "completed")
 
 
 async def test_a_thousand_cancels_race_the_debit(world: World) -> None:
@@ -190,6 +194,32 @@ async def test_a_thousand_cancels_race_the_debit(world: World) -> None:
     assert [line for line in report.lines if line.verdict is not Verdict.HOLDS] == []
 
 
+@dataclass
+class Watched(FakeProviders):
+    """Tells how far each order's settlement is, so that the seed says where its cancel begins."""
+
+    passed: dict[tuple[str, str], asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+
+    async def reached(self, order_id: str, call: str) -> None:
+        if call != BEFORE_ALL:
+            await self.passed[order_id, call].wait()
+
+    async def quote(self, order: Order) -> int:
+        self.passed[order.order_id, "quote"].set()
+        return await super().quote(order)
+
+    async def debit(self, order: Order, amount_minor: int) -> Debited:
+        self.passed[order.order_id, "debit"].set()
+        debited = await super().debit(order, amount_minor)
+        self.passed[order.order_id, "debited"].set()
+        return debited
+
+    async def complete(self, order: Order, step: str, amount_minor: int) -> str:
+        made = await super().complete(order, step, amount_minor)
+        self.passed[order.order_id, "completed"].set()
+        return made
+
+
 class Told:
     """A Kafka for results that acknowledges at once."""
 
@@ -209,7 +239,7 @@ class Race:
     def __init__(self, world: World, dice: random.Random) -> None:
         self.world, self.dice = world, dice
         self.steps = StepTable(world.engine)
-        self.providers = FakeProviders(Tape(dice=dice), balance=10**12)
+        self.providers = Watched(Tape(dice=dice), balance=10**12)
         self.told = Told()
         results = KafkaResults(self.told)  # type: ignore[arg-type]
         by_provider = {name: Patience(name, 100, 3, seed=1) for name in set(PROVIDER_OF.values())}
@@ -224,7 +254,6 @@ class Race:
             await asyncio.gather(self._pay(order), self._give_up(order))
 
     async def _pay(self, order: AcceptedOrder) -> None:
-        await self._wait(0.03)
         row = await self.world.row(order.order_id)
         told = decode_order(OrderCreated(order=to_message(row._mapping)).SerializeToString())
         while (await self.settle(told, last_try=False)).end is End.RETRY:
@@ -233,7 +262,8 @@ class Race:
 
     async def _give_up(self, order: AcceptedOrder) -> None:
         """One in ten gives the wish up where it is told to ask again."""
-        await self._wait(0.15)
+        await self.providers.reached(order.order_id, self.dice.choice(PHASES))
+        await self._wait(0.02)
         stubborn = self.dice.random() < 0.9
         for _ in range(200):
             try:
