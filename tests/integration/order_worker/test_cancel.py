@@ -183,7 +183,10 @@ async def test_a_thousand_cancels_race_the_debit(world: World) -> None:
     states = await world.states(placed)
     outcomes = Counter(states)
     print(outcomes)
+    debited = {order_id for order_id, kind, _ in race.providers.moved if kind == "debit"}
     for order, state in zip(placed, states, strict=True):
+        # Not even charged and refunded: that is the net below this one.
+        assert (order.order_id in debited) == (state != "CANCELLED"), f"{order.order_id} is {state}"
         net = race.providers.net(order.order_id)
         charged = order.unit_price_minor + SHIPPING
         assert net == (charged if state == "TO_SHIP" else 0), f"{order.order_id} is {state} and was charged {net}"
