@@ -18,6 +18,8 @@ from order_worker.get_order import GetOrder
 from order_worker.list_orders import ListOrders
 from order_worker.order_reads import OrderReads
 from order_worker.order_tail import OrderTail
+from order_worker.sales_reads import SalesReads, analytics_database
+from order_worker.seller_analytics import SellerAnalytics
 from order_worker.servicer import OrderServicer
 from order_worker.settings import Settings
 from order_worker.watch_order import WatchOrder
@@ -26,8 +28,11 @@ from peakmesh.order.v1 import order_service_pb2_grpc as rpc
 SERVICE = "peakmesh.order.v1.OrderService"
 _READERS = frozenset({Role.BUYER, Role.SELLER, Role.OPERATOR, Role.SERVICE})
 _OWNERS = frozenset({Role.BUYER, Role.SELLER, Role.SERVICE})
-_ROLES = dict.fromkeys(("GetOrder", "ListOrders", "WatchOrder"), _READERS) | {"CancelOrder": _OWNERS}
+_ROLES = dict.fromkeys(("GetOrder", "ListOrders", "WatchOrder"), _READERS)
+_ROLES |= {"CancelOrder": _OWNERS, "GetSellerAnalytics": frozenset({Role.SELLER})}
 POOL_SIZE = 8
+# Lists do not share GetOrder's connections: who browses the past must not wait in line before who asks about now.
+LISTS_POOL_SIZE = 2
 
 
 @asynccontextmanager
@@ -41,6 +46,9 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
         engine = await stack.enter_async_context(database(settings.database, pool_size=POOL_SIZE))
+        lists = await stack.enter_async_context(database(settings.database, pool_size=LISTS_POOL_SIZE))
+        most = settings.order_worker_analytics
+        analytics = await stack.enter_async_context(analytics_database(settings.database, most))
         stock = RedisStock(await stack.enter_async_context(redis_pool(settings.redis)))
         queue = QueueEstimate(settings.kafka, ORDERS_INTAKE, ORDER_WORKER, PARTITIONS)
         reads = OrderReads(engine)
@@ -49,9 +57,10 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         await stack.enter_async_context(background(queue.run(), tail.run()))
         servicer = OrderServicer(
             get_order,
-            ListOrders(reads),
+            ListOrders(OrderReads(lists)),
             WatchOrder(tail, settings.order_worker_watchers),
             CancelOrder(engine, stock, get_order),
+            SellerAnalytics(SalesReads(analytics), most),
         )
         port = await stack.enter_async_context(
             serving(
