@@ -129,9 +129,8 @@ class ReserveSuite:
         assert await kinds(stock, early) == [ReserveKind.RESERVED]
         stock.now_ms = closes + 1000
         assert await kinds(stock, early, late, early) == [ReserveKind.REPLAY, ReserveKind.NOT_OPEN, ReserveKind.REPLAY]
-        assert await kinds(stock, request("ann", request_id=early.request_id, request_hash="h2")) == [
-            ReserveKind.REUSED
-        ]
+        other_body = request("ann", request_id=early.request_id, request_hash="h2")
+        assert await kinds(stock, other_body) == [ReserveKind.REUSED]
         assert await tally(stock) == (4, 1, 0)
 
     async def test_no_stock_at_all_fails_closed(self, stock: ClockedStock) -> None:

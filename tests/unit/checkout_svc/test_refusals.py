@@ -11,7 +11,7 @@ TIMES = {"open_time": "2027-01-15T08:00:00.000Z", "close_time": "2027-01-15T08:0
 
 
 @pytest.mark.parametrize(
-    ("state", "now_ms", "told", "retry_after"),
+    ("state", "now_ms", "told", "after"),
     [
         (OfferState.OPEN, OPENS - 1000, "SCHEDULED", 1.0),
         (OfferState.OPEN, OPENS - 1, "SCHEDULED", 0.001),
@@ -21,13 +21,11 @@ TIMES = {"open_time": "2027-01-15T08:00:00.000Z", "close_time": "2027-01-15T08:0
         (OfferState.CLOSED, OPENS + 5, "CLOSED", None),
     ],
 )
-def test_the_state_and_both_times_are_told(
-    state: OfferState, now_ms: int, told: str, retry_after: float | None
-) -> None:
+def test_the_state_and_both_times_are_told(state: OfferState, now_ms: int, told: str, after: float | None) -> None:
     error = refusal(ReserveResult(ReserveKind.NOT_OPEN, hours=Hours(state, OPENS, CLOSES, now_ms)))
     assert isinstance(error, SaleNotOpen)
     assert error.metadata == {"state": told, **TIMES}
-    assert error.retry_after == retry_after
+    assert error.retry_after == after
 
 
 def test_a_sale_without_an_end_names_none() -> None:

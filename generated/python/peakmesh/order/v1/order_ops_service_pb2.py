@@ -25,27 +25,27 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)peakmesh/order/v1/order_ops_service.proto\x12\x11peakmesh.order.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x01\n\nStuckOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.peakmesh.order.v1.StuckKind\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0c\n\x04step\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06\x61\x64vice\x18\x06 \x01(\t\x12\x0f\n\x07user_id\x18\x07 \x01(\t\x12\x0f\n\x07sale_id\x18\x08 \x01(\t\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x16ListStuckOrdersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x17ListStuckOrdersResponse\x12-\n\x06orders\x18\x01 \x03(\x0b\x32\x1d.peakmesh.order.v1.StuckOrder\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x13ResolveOrderRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"z\n\x14ResolveOrderResponse\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x31\n\nresolution\x18\x02 \x01(\x0e\x32\x1d.peakmesh.order.v1.Resolution\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t*\xb2\x01\n\tStuckKind\x12\x1a\n\x16STUCK_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTUCK_KIND_STEP\x10\x01\x12\x14\n\x10STUCK_KIND_DEBIT\x10\x02\x12\x15\n\x11STUCK_KIND_REFUND\x10\x03\x12\x16\n\x12STUCK_KIND_OVERDUE\x10\x04\x12\x18\n\x14STUCK_KIND_UNSETTLED\x10\x05\x12\x15\n\x11STUCK_KIND_FAILED\x10\x06*}\n\nResolution\x12\x1a\n\x16RESOLUTION_UNSPECIFIED\x10\x00\x12\x19\n\x15RESOLUTION_SENT_AGAIN\x10\x01\x12\x1b\n\x17RESOLUTION_REFUND_AGAIN\x10\x02\x12\x1b\n\x17RESOLUTION_ACKNOWLEDGED\x10\x03\x32\xdc\x01\n\x0fOrderOpsService\x12h\n\x0fListStuckOrders\x12).peakmesh.order.v1.ListStuckOrdersRequest\x1a*.peakmesh.order.v1.ListStuckOrdersResponse\x12_\n\x0cResolveOrder\x12&.peakmesh.order.v1.ResolveOrderRequest\x1a\'.peakmesh.order.v1.ResolveOrderResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)peakmesh/order/v1/order_ops_service.proto\x12\x11peakmesh.order.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x01\n\nStuckOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.peakmesh.order.v1.StuckKind\x12\r\n\x05state\x18\x03 \x01(\t\x12\r\n\x05steps\x18\x04 \x03(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06\x61\x64vice\x18\x06 \x01(\t\x12\x0f\n\x07user_id\x18\x07 \x01(\t\x12\x0f\n\x07sale_id\x18\x08 \x01(\t\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x16ListStuckOrdersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x17ListStuckOrdersResponse\x12-\n\x06orders\x18\x01 \x03(\x0b\x32\x1d.peakmesh.order.v1.StuckOrder\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x13ResolveOrderRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"z\n\x14ResolveOrderResponse\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x31\n\nresolution\x18\x02 \x01(\x0e\x32\x1d.peakmesh.order.v1.Resolution\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t*\xb2\x01\n\tStuckKind\x12\x1a\n\x16STUCK_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTUCK_KIND_STEP\x10\x01\x12\x14\n\x10STUCK_KIND_DEBIT\x10\x02\x12\x15\n\x11STUCK_KIND_REFUND\x10\x03\x12\x16\n\x12STUCK_KIND_OVERDUE\x10\x04\x12\x18\n\x14STUCK_KIND_UNSETTLED\x10\x05\x12\x15\n\x11STUCK_KIND_FAILED\x10\x06*}\n\nResolution\x12\x1a\n\x16RESOLUTION_UNSPECIFIED\x10\x00\x12\x19\n\x15RESOLUTION_SENT_AGAIN\x10\x01\x12\x1b\n\x17RESOLUTION_REFUND_AGAIN\x10\x02\x12\x1b\n\x17RESOLUTION_ACKNOWLEDGED\x10\x03\x32\xdc\x01\n\x0fOrderOpsService\x12h\n\x0fListStuckOrders\x12).peakmesh.order.v1.ListStuckOrdersRequest\x1a*.peakmesh.order.v1.ListStuckOrdersResponse\x12_\n\x0cResolveOrder\x12&.peakmesh.order.v1.ResolveOrderRequest\x1a\'.peakmesh.order.v1.ResolveOrderResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peakmesh.order.v1.order_ops_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STUCKKIND']._serialized_start=684
-  _globals['_STUCKKIND']._serialized_end=862
-  _globals['_RESOLUTION']._serialized_start=864
-  _globals['_RESOLUTION']._serialized_end=989
+  _globals['_STUCKKIND']._serialized_start=685
+  _globals['_STUCKKIND']._serialized_end=863
+  _globals['_RESOLUTION']._serialized_start=865
+  _globals['_RESOLUTION']._serialized_end=990
   _globals['_STUCKORDER']._serialized_start=98
-  _globals['_STUCKORDER']._serialized_end=316
-  _globals['_LISTSTUCKORDERSREQUEST']._serialized_start=318
-  _globals['_LISTSTUCKORDERSREQUEST']._serialized_end=381
-  _globals['_LISTSTUCKORDERSRESPONSE']._serialized_start=383
-  _globals['_LISTSTUCKORDERSRESPONSE']._serialized_end=480
-  _globals['_RESOLVEORDERREQUEST']._serialized_start=482
-  _globals['_RESOLVEORDERREQUEST']._serialized_end=557
-  _globals['_RESOLVEORDERRESPONSE']._serialized_start=559
-  _globals['_RESOLVEORDERRESPONSE']._serialized_end=681
-  _globals['_ORDEROPSSERVICE']._serialized_start=992
-  _globals['_ORDEROPSSERVICE']._serialized_end=1212
+  _globals['_STUCKORDER']._serialized_end=317
+  _globals['_LISTSTUCKORDERSREQUEST']._serialized_start=319
+  _globals['_LISTSTUCKORDERSREQUEST']._serialized_end=382
+  _globals['_LISTSTUCKORDERSRESPONSE']._serialized_start=384
+  _globals['_LISTSTUCKORDERSRESPONSE']._serialized_end=481
+  _globals['_RESOLVEORDERREQUEST']._serialized_start=483
+  _globals['_RESOLVEORDERREQUEST']._serialized_end=558
+  _globals['_RESOLVEORDERRESPONSE']._serialized_start=560
+  _globals['_RESOLVEORDERRESPONSE']._serialized_end=682
+  _globals['_ORDEROPSSERVICE']._serialized_start=993
+  _globals['_ORDEROPSSERVICE']._serialized_end=1213
 # @@protoc_insertion_point(module_scope)

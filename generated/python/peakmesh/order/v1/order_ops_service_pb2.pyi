@@ -97,7 +97,7 @@ class StuckOrder(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
-    STEP_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
@@ -109,16 +109,18 @@ class StuckOrder(_message.Message):
     """Why it is listed."""
     state: _builtins.str
     """Its row's state."""
-    step: _builtins.str
-    """The step concerned; empty where none is."""
     reason: _builtins.str
-    """What the row or the step says, in words."""
+    """What the row or its steps say, in words."""
     advice: _builtins.str
     """What an operator does about it, in words."""
     user_id: _builtins.str
     """The buyer."""
     sale_id: _builtins.str
     """The sale."""
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The steps that stick; empty where none does."""
+
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """Since when nothing has moved."""
@@ -129,7 +131,7 @@ class StuckOrder(_message.Message):
         order_id: _builtins.str = ...,
         kind: Global___StuckKind.ValueType = ...,
         state: _builtins.str = ...,
-        step: _builtins.str = ...,
+        steps: _abc.Iterable[_builtins.str] | None = ...,
         reason: _builtins.str = ...,
         advice: _builtins.str = ...,
         user_id: _builtins.str = ...,
@@ -138,7 +140,7 @@ class StuckOrder(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "kind", b"kind", "order_id", b"order_id", "reason", b"reason", "sale_id", b"sale_id", "state", b"state", "step", b"step", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "kind", b"kind", "order_id", b"order_id", "reason", b"reason", "sale_id", b"sale_id", "state", b"state", "steps", b"steps", "update_time", b"update_time", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -182,7 +184,7 @@ class ListStuckOrdersResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___StuckOrder]:
-        """One a cause: an order with two steps that stick is listed twice."""
+        """The oldest first."""
 
     def __init__(
         self,
