@@ -1,0 +1,41 @@
+"""Records of topics, read to the end they had when the reading began."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+
+@asynccontextmanager
+async def reader(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group: it leaves no trace."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def places_of(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
+    """Every partition of the topics that exist; the rest is left out."""
+    await consumer.topics()
+    found = {topic: consumer.partitions_for_topic(topic) or set() for topic in topics}
+    return [TopicPartition(topic, number) for topic, numbers in found.items() for number in sorted(numbers)]
+
+
+async def read_to_end(consumer: AIOKafkaConsumer, starts: Mapping[TopicPartition, int]) -> AsyncIterator[Any]:
+    """Each partition from its start on."""
+    ends = await consumer.end_offsets(list(starts))
+    left = {place for place, end in ends.items() if end > starts[place]}
+    if not left:
+        return
+    consumer.assign(list(left))
+    for place in left:
+        consumer.seek(place, starts[place])
+    while left:
+        for _, raws in (await consumer.getmany(timeout_ms=1000, max_records=5000)).items():
+            for raw in raws:
+                yield raw
+        left = {place for place in left if await consumer.position(place) < ends[place]}
