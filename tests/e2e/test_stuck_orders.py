@@ -45,7 +45,7 @@ async def operate(shop: Shop, method: str, request: Any, door: Any = None) -> An
 
 async def records_of(shop: Shop, topic: str, order_id: str) -> list[Any]:
     async with reader(shop.settings.kafka) as consumer:
-        starts = await consumer.beginning_offsets(await places_of(consumer, [topic]))
+        starts = await consumer.beginning_offsets(places_of([topic]))
         return [raw async for raw in read_to_end(consumer, starts) if raw.key == order_id.encode()]
 
 
@@ -122,8 +122,8 @@ async def test_the_public_door_leads_to_no_operators_call(shop: Shop) -> None:
 async def test_an_order_that_nobody_knows_has_no_trace(shop: Shop) -> None:
     with pytest.raises(PeakmeshError):
         await trace_order(shop.settings, str(uuid4()))
+    request = pb.ResolveOrderRequest(request_id=str(uuid4()), order_id=str(uuid4()), reason="x")
     with pytest.raises(OrderNotFound):
-        request = pb.ResolveOrderRequest(request_id=str(uuid4()), order_id=str(uuid4()), reason="x")
         await operate(shop, "ResolveOrder", request)
 
 

@@ -39,7 +39,7 @@ async def open_letters(settings: ProcessSettings) -> list[Letter]:
     bytes, which stand for no order of ours. Raises KafkaError, SQLAlchemyError."""
     last: dict[str, Any] = {}
     async with reader(settings.kafka) as consumer:
-        starts = await consumer.beginning_offsets(await places_of(consumer, DEAD))
+        starts = await consumer.beginning_offsets(places_of(DEAD))
         async for raw in read_to_end(consumer, starts):
             key = (raw.key or b"").decode("utf-8", "replace")
             if _is_order(key):

@@ -11,14 +11,13 @@ from kernel.topics import (
     ORDER_WORKER_RESULTS,
     ORDERS_CREATED,
     ORDERS_INTAKE,
-    PARTITIONS,
     PAYMENT_WORKER,
     PAYMENTS_RESULTS,
     dlq_topic,
 )
 from peakmesh.event.v1.events_pb2 import OrderIntake
 from tools.audit.facts import DeadLetter, Log, Published
-from tools.audit.read_records import read_to_end, reader
+from tools.audit.read_records import places_of, read_to_end, reader
 
 GROUPS = {ORDER_WORKER: ORDERS_INTAKE, PAYMENT_WORKER: ORDERS_CREATED, ORDER_WORKER_RESULTS: PAYMENTS_RESULTS}
 DEAD = tuple(dlq_topic(topic) for topic in GROUPS.values())
@@ -34,14 +33,12 @@ async def read_log(bootstrap: str, offers: frozenset[int]) -> Log:
 
 
 async def _ends(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> dict[TopicPartition, int]:
-    places = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
-    ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(places_of(topics))
     return ends
 
 
 async def _records(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> AsyncIterator[Any]:
-    places = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
-    async for raw in read_to_end(consumer, await consumer.beginning_offsets(places)):
+    async for raw in read_to_end(consumer, await consumer.beginning_offsets(places_of(topics))):
         yield raw
 
 

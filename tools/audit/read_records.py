@@ -1,10 +1,12 @@
 """Records of topics, read to the end they had when the reading began."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from kernel.topics import TOPICS
 
 
 @asynccontextmanager
@@ -18,11 +20,10 @@ async def reader(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def places_of(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
-    """Every partition of the topics that exist; the rest is left out."""
-    await consumer.topics()
-    found = {topic: consumer.partitions_for_topic(topic) or set() for topic in topics}
-    return [TopicPartition(topic, number) for topic, numbers in found.items() for number in sorted(numbers)]
+def places_of(topics: Collection[str]) -> list[TopicPartition]:
+    """Every partition of these topics, as they are declared."""
+    mine = [spec for spec in TOPICS if spec.name in topics]
+    return [TopicPartition(spec.name, number) for spec in mine for number in range(spec.partitions)]
 
 
 async def read_to_end(consumer: AIOKafkaConsumer, starts: Mapping[TopicPartition, int]) -> AsyncIterator[Any]:
@@ -35,7 +36,7 @@ async def read_to_end(consumer: AIOKafkaConsumer, starts: Mapping[TopicPartition
     for place in left:
         consumer.seek(place, starts[place])
     while left:
-        for _, raws in (await consumer.getmany(timeout_ms=1000, max_records=5000)).items():
+        for raws in (await consumer.getmany(timeout_ms=1000, max_records=5000)).values():
             for raw in raws:
                 yield raw
         left = {place for place in left if await consumer.position(place) < ends[place]}

@@ -9,7 +9,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from kernel.order_ids import made_ms
 from kernel.topics import ORDERS_CREATED, ORDERS_INTAKE, PAYMENTS_RESULTS, TOPICS
 from peakmesh.event.v1.events_pb2 import OrderCreated, OrderIntake, PaymentOutcome, PaymentResult
-from tools.audit.read_records import places_of, read_to_end, reader
+from tools.audit.read_records import read_to_end, reader
 from tools.audit.trace_event import Event
 
 # Checkout's clock, which is in the order_id, and the broker's may differ.
@@ -25,12 +25,10 @@ async def read_records(bootstrap: str, order_id: str) -> list[Event]:
 
 
 async def _starts(consumer: AIOKafkaConsumer, key: bytes, since_ms: int) -> dict[TopicPartition, int]:
-    partitions: dict[str, list[int]] = {}
-    for place in await places_of(consumer, [spec.name for spec in TOPICS]):
-        partitions.setdefault(place.topic, []).append(place.partition)
+    numbers = {spec.name: list(range(spec.partitions)) for spec in TOPICS}
     partitioner = DefaultPartitioner()
-    mine = [TopicPartition(topic, partitioner(key, numbers, numbers)) for topic, numbers in partitions.items()]
-    found = await consumer.offsets_for_times(dict.fromkeys(mine, since_ms)) if mine else {}
+    mine = [TopicPartition(topic, partitioner(key, all_of, all_of)) for topic, all_of in numbers.items()]
+    found = await consumer.offsets_for_times(dict.fromkeys(mine, since_ms))
     # None: nothing was written since.
     return {place: at.offset for place, at in found.items() if at is not None}
 

@@ -10,7 +10,7 @@ from rich.live import Live
 from meshkit.log import setup_logging
 from meshkit.settings import ProcessSettings
 from tools import devstack
-from tools.cli import sale_desk
+from tools.cli import preflight, sale_desk
 from tools.cli.audit import verdicts
 from tools.cli.console import AsJson, err, out, print_json, ran, table, told
 from tools.cli.progress import Progress
@@ -90,5 +90,5 @@ def _show_verdict(settings: ProcessSettings, verdict: dict[str, Any]) -> None:
 
 app.command("open")(sale_desk.open_)
 app.command("list")(sale_desk.list_)
-for _command in (sale_desk.show, sale_desk.pause, sale_desk.resume, sale_desk.close):
+for _command in (preflight.preflight, sale_desk.show, sale_desk.pause, sale_desk.resume, sale_desk.close):
     app.command()(_command)
