@@ -62,7 +62,9 @@ def test_every_process_of_checkout_is_an_endpoint_of_its_own(config: dict[str, A
 
 def test_the_public_door_has_no_route_to_operators_promotions_or_providers(config: dict[str, Any]) -> None:
     assert {route["route"]["cluster"] for route in routes(config, "gateway")} == {"checkout", "order"}
-    assert {route["route"]["cluster"] for route in routes(config, "operators")} == {"governor"}
+    assert {route["route"]["cluster"] for route in routes(config, "operators")} == {"governor", "order"}
+    prefixes = {route["match"]["prefix"] for route in routes(config, "gateway")}
+    assert not any("/peakmesh.order.v1.OrderOpsService/".startswith(prefix) for prefix in prefixes)
 
 
 def test_identity_is_checked_before_anything_is_counted_or_routed(config: dict[str, Any]) -> None:
