@@ -15,8 +15,10 @@ from meshkit.settings import ProcessSettings
 from tools.preflight.check import preflight
 from tools.preflight.checks import CHECKS
 from tools.preflight.facts import Facts, StockFacts, Unread
+from tools.preflight.read_doors import read_identity, read_providers
+from tools.preflight.read_envoy import read_envoy
 from tools.preflight.read_kafka import read_kafka
-from tools.preflight.read_mesh import read_envoy, read_identity, read_processes, read_providers
+from tools.preflight.read_processes import read_processes
 from tools.preflight.read_servers import read_host, read_redis, read_sql, read_stock
 from tools.preflight.report import PreflightReport
 
