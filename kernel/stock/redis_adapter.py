@@ -91,8 +91,11 @@ class RedisStock:
                 raise outcome
         return b"STALE_EPOCH" not in outcomes
 
-    async def set_state(self, offer_no: int, bucket: int, epoch: int, state: OfferState) -> bool:
-        return bool(await self._run("set_state", [keys.stock(offer_no, bucket)], epoch, state) == 1)
+    async def set_state(
+        self, offer_no: int, bucket: int, epoch: int, state: OfferState, only_from: OfferState | None = None
+    ) -> bool:
+        args: list[Argument] = [epoch, state] if only_from is None else [epoch, state, only_from]
+        return bool(await self._run("set_state", [keys.stock(offer_no, bucket)], *args) == 1)
 
     async def set_initial(self, offer_no: int, bucket: int, epoch: int, initial: int) -> SetInitialResult:
         kind, committed = await self._run("set_initial", [keys.stock(offer_no, bucket)], epoch, initial)

@@ -71,14 +71,14 @@ for i = 1, count do
 end
 
 local current = is_current(stk, ARGV[1])
-local avail, reserved, limit, price_version, open
+local avail, reserved, limit, price_version, open, state, opens, closes
 local held, known = {}, {}
 if current then
   local s = redis.call('HMGET', stk, 'avail', 'reserved', 'limit', 'price_version', 'state', 'opens_at', 'closes_at')
   avail, reserved, limit = integer(s[1], 'avail'), integer(s[2], 'reserved'), integer(s[3], 'limit')
   price_version = s[4] or error('no price_version')
-  local opens, closes = integer(s[6], 'opens_at'), integer(s[7], 'closes_at')
-  open = s[5] == 'OPEN' and now >= opens and (closes == 0 or now < closes)
+  state, opens, closes = s[5], integer(s[6], 'opens_at'), integer(s[7], 'closes_at')
+  open = state == 'OPEN' and now >= opens and (closes == 0 or now < closes)
   local holdings = redis.call('HMGET', lim, unpack(users))
   local reservations = redis.call('HMGET', rsv, unpack(order_ids))
   for i = 1, count do
@@ -92,7 +92,7 @@ end
 local function refusal(order)
   if order.qty == 0 then return {'UNSEEN'} end
   if not current then return {'STALE_EPOCH'} end
-  if not open then return {'NOT_OPEN'} end
+  if not open then return {'NOT_OPEN', state, digits(opens), digits(closes), digits(now)} end
   if order.version ~= price_version then return {'PRICE_CHANGED', price_version} end
   if held[order.user] + order.qty > limit then return {'LIMIT'} end
   if avail < order.qty then return {'SOLD_OUT', digits(avail)} end
