@@ -1,5 +1,6 @@
 """A pool of connections over a restart of its server."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ async def test_a_connection_that_the_server_closed_fails_nobody(own_mesh: Mesh) 
     try:
         async with redis_pool(own_mesh.settings.redis) as redis:
             assert await redis.ping()
-            dead = kill_process("redis", mesh=own_mesh)
-            wait_ready("redis", own_mesh, not_pid=dead)
+            # In a thread: the loop must see that the connection was closed, as a process's does.
+            dead = await asyncio.to_thread(kill_process, "redis", mesh=own_mesh)
+            await asyncio.to_thread(wait_ready, "redis", own_mesh, not_pid=dead)
             assert await redis.ping(), "the pooled connection is a new one"
     finally:
         down(own_mesh.run_dir, own_mesh.port_base)
