@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from kernel.stock.port import Hours, OfferState, ReserveKind, ReserveResult
+from kernel.stock.results import Hours, OfferState, ReserveKind, ReserveResult
 from meshkit.errors import (
     DependencyUnavailable,
     LimitReached,

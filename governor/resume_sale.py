@@ -9,7 +9,7 @@ from governor.sale_stock import SaleStock
 from governor.sales_table import move_offers, move_sale
 from governor.settle_sale import SettleSale
 from kernel.ops_journal import OpsCall
-from kernel.stock.port import OfferState
+from kernel.stock.results import OfferState
 from meshkit.crash import crash_point
 from meshkit.db.engine import run_transaction
 from meshkit.errors import IllegalState

@@ -8,7 +8,8 @@ from redis.exceptions import RedisError
 
 from governor.sale import OfferRow, Sale, SaleView, Units
 from kernel.offers import load_offers, publish_offer
-from kernel.stock.port import OfferState, SetInitialKind, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import OfferState, SetInitialKind
 from meshkit.errors import DependencyUnavailable, IllegalState
 
 T = TypeVar("T")

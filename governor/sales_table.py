@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from governor.sale import BUCKETS, NewSale, OfferRow, OfferSpec, Product, Sale, SaleState
 from kernel.offers import Offer
 from kernel.schema import offer, sale, stock_epoch
-from kernel.stock.port import OfferState
+from kernel.stock.results import OfferState
 from meshkit.errors import SaleNotFound
 
 Priced = tuple[OfferSpec, Product, int]  # with the product's price_version

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from kernel.offers import Offer
 from kernel.order_ids import offer_of
 from kernel.stock import keys, replies
-from kernel.stock.port import (
+from kernel.stock.results import (
     Counters,
     Mark,
     MarkResult,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kernel.stock.port import (
+from kernel.stock.results import (
     Counters,
     Hours,
     Mark,

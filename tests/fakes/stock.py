@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kernel.offers import Offer
 from kernel.order_ids import offer_of
-from kernel.stock.port import (
+from kernel.stock.results import (
     Counters,
     Mark,
     MarkResult,

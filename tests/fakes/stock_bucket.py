@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from kernel.stock.port import (
+from kernel.stock.results import (
     Counters,
     Hours,
     Mark,

@@ -2,8 +2,8 @@
 
 from redis.asyncio import Redis
 
-from kernel.stock.port import Mark, ReservationState
 from kernel.stock.redis_adapter import RedisStock
+from kernel.stock.results import Mark, ReservationState
 from tools.audit.trace_event import Event
 
 _STATES = {

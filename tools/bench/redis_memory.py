@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from kernel.offers import Offer
 from kernel.order_ids import new_order_id
 from kernel.stock import keys
-from kernel.stock.port import ReserveRequest
 from kernel.stock.redis_adapter import MAX_BATCH, RedisStock
+from kernel.stock.results import ReserveRequest
 from meshkit.redis_client import redis_pool
 from tools.devstack import down, up
 from tools.devstack.archive import free_base

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kernel.offers import Offer
-from kernel.stock.port import Counters
+from kernel.stock.results import Counters
 
 
 @dataclass(frozen=True)

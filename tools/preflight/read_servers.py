@@ -15,8 +15,8 @@ import kernel.migrations
 from kernel.offers import Offer, load_offers
 from kernel.schema import offer, sale
 from kernel.stock.durability import REQUIRED
-from kernel.stock.port import Counters
 from kernel.stock.redis_adapter import RedisStock
+from kernel.stock.results import Counters
 from tools.preflight.facts import HostFacts, OfferOnSale, RedisServer, SaleFacts, SqlServer, StockFacts
 
 _OFFER = tuple(Offer.__dataclass_fields__)

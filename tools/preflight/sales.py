@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from kernel.stock.port import OfferState
+from kernel.stock.results import OfferState
 from tools.preflight.facts import Facts, IdentityFacts, KafkaServer, OfferOnSale, SaleFacts, SqlServer, StockFacts
 from tools.preflight.report import Finding, problem, warning
 

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from governor.app import running
 from governor.settings import Settings
-from kernel.stock.port import OfferState, ReserveKind
+from kernel.stock.results import OfferState, ReserveKind
 from meshkit.clock import wall_ms
 from meshkit.errors import IllegalState, InvalidFields, RequestIdReused, SaleNotFound
 from peakmesh.ops.v1 import ops_service_pb2 as pb

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from kernel.offers import load_offers
-from kernel.stock.port import OfferState, ReserveKind
+from kernel.stock.results import OfferState, ReserveKind
 from meshkit.errors import (
     IllegalState,
     InvalidFields,

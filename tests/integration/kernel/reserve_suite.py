@@ -3,15 +3,7 @@
 import asyncio
 from collections import Counter
 
-from kernel.stock.port import (
-    Hours,
-    Mark,
-    MoveKind,
-    OfferState,
-    ReservationState,
-    ReserveBatch,
-    ReserveKind,
-)
+from kernel.stock.results import Hours, Mark, MoveKind, OfferState, ReservationState, ReserveBatch, ReserveKind
 from tests.integration.kernel.stock_requests import (
     DEADLINE_MS,
     EPOCH,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from kernel.stock.port import Mark, OfferState, ReserveKind, ReserveRequest, ReserveResult
+from kernel.stock.results import Mark, OfferState, ReserveKind, ReserveRequest, ReserveResult
 from meshkit.errors import (
     DependencyUnavailable,
     LimitReached,

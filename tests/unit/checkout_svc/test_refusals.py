@@ -3,7 +3,7 @@
 import pytest
 
 from checkout_svc.refusals import refusal
-from kernel.stock.port import Hours, OfferState, ReserveKind, ReserveResult
+from kernel.stock.results import Hours, OfferState, ReserveKind, ReserveResult
 from meshkit.errors import SaleNotOpen
 
 OPENS, CLOSES = 1_800_000_000_000, 1_800_000_060_250

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kernel.stock.port import OfferState
+from kernel.stock.results import OfferState
 from kernel.topics import TOPICS
 from tests.unit.preflight.worlds import (
     GIB,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from kernel.offers import Offer
-from kernel.stock.port import Counters, OfferState
+from kernel.stock.results import Counters, OfferState
 from kernel.topics import TOPICS
 from tools.preflight.facts import (
     EnvoyFacts,
