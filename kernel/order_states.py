@@ -28,6 +28,7 @@ class StockClass(StrEnum):
 
 OPEN_STATES = frozenset({OrderState.CREATED})
 SOLD_STATES = frozenset({OrderState.PAID, OrderState.TO_SHIP})
+# Nothing moves on from there by itself. TO_SHIP alone has a way out, and only a cancel takes it.
 TERMINAL_STATES = frozenset(OrderState) - {OrderState.CREATED, OrderState.PAID}
 FAILED_STATES = TERMINAL_STATES - {OrderState.TO_SHIP, OrderState.REFUNDED}
 REJECTED_STATES = frozenset(state for state in OrderState if state.startswith("REJECTED_"))
@@ -49,6 +50,7 @@ MOVES: dict[OrderState, frozenset[OrderState]] = {
         }
     ),
     OrderState.PAID: frozenset({OrderState.TO_SHIP, OrderState.REFUNDED}),
+    OrderState.TO_SHIP: frozenset({OrderState.REFUNDED}),
 }
 
 

@@ -1,10 +1,14 @@
 """Steps of an order's payment and their states, as `payment_step` stores them; the legal moves are payment_worker's.
 
-order_worker inserts (debit, BARRED), which forbids a charge, and (refund, STARTED), which asks for one back.
+order_worker inserts (debit, BARRED), which forbids a charge; (unbook, STARTED), which asks for an order that was
+charged to be cancelled; and (refund, STARTED), which asks for the money of one that had failed.
 """
 
 QUOTE, DEBIT, BOOKING, INVOICE, COINS, REFUND = "quote", "debit", "booking", "invoice", "coins", "refund"
 AFTER_PIVOT = (BOOKING, INVOICE, COINS)
+# A cancel's own pivot is the carrier's yes: the others begin in the commit that stores it.
+UNBOOK, CREDIT, REVOKE = "unbook", "credit", "revoke"
+TAKING_BACK = (UNBOOK, REFUND, CREDIT, REVOKE)
 STARTED, DONE, FAILED, BARRED, STUCK = "STARTED", "DONE", "FAILED", "BARRED", "STUCK"
 
 

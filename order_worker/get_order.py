@@ -1,6 +1,6 @@
 """Where one order stands: from its row, else from its reservation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +29,19 @@ class Waiting:
     queued: bool
     eta_seconds: float | None
     offer: OfferView | None
+    debited = cancelling = False
+
+    @property
+    def user_id(self) -> str:
+        return self.reservation.user_id
+
+    @property
+    def shown(self) -> str:
+        """The state on the wire."""
+        return "QUEUED" if self.queued else "PENDING"
+
+
+Sight = OrderView | Waiting
 
 
 class GetOrder:
@@ -37,7 +50,7 @@ class GetOrder:
 
     async def __call__(self, order_id: str, who: Identity) -> OrderView | Waiting:
         """Raises OrderNotFound, for another's order too; DependencyUnavailable."""
-        allowed = _visible_to(who)
+        allowed = visible_to(who)
         view = await self._reads.one(order_id)
         if view is None:
             waiting = await self._from_reservation(order_id, allowed)
@@ -53,16 +66,26 @@ class GetOrder:
         held = await self._stock.reservation(order_id)
         if held is None or held.state != "R" or not allowed(held.user_id):
             return None
-        if held.mark is Mark.PENDING:
+        return await self._waiting(held, renew=True)
+
+    async def waiting(self, order_ids: Sequence[str], *, renew: bool) -> dict[str, Waiting]:
+        """Those of them that are reserved, whosever they are. `renew`: whoever watches them asks. Two round trips and
+        one for each that is PENDING, of which there are many only while Kafka is away."""
+        found = await self._stock.reservations(order_ids)
+        held = [each for each in found if each is not None and each.state == "R"]
+        return {each.order_id: await self._waiting(each, renew=renew) for each in held}
+
+    async def _waiting(self, held: Reservation, *, renew: bool) -> Waiting:
+        if renew and held.mark is Mark.PENDING:
             # The buyer asked: consent runs anew. Read again after it, since only then can no cancel be under way.
-            await self._stock.touch(held.epoch, order_id)
-            held = await self._stock.reservation(order_id) or held
+            await self._stock.touch(held.epoch, held.order_id)
+            held = await self._stock.reservation(held.order_id) or held
         # QUEUED only once the outbox entry is gone, which happens after Kafka's ack alone, and never while cancelling.
         queued = not held.entry_present and held.mark is not Mark.CANCELLING
-        offer = await self._reads.offer(offer_of(order_id)[0])
+        offer = await self._reads.offer(offer_of(held.order_id)[0])
         return Waiting(held, queued, self._queue.eta_seconds(), offer)
 
 
-def _visible_to(who: Identity) -> Callable[[str], bool]:
+def visible_to(who: Identity) -> Callable[[str], bool]:
     """Role `service` sees all orders, everybody else their own."""
     return lambda user_id: who.role is Role.SERVICE or user_id == who.user_id

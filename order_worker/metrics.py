@@ -1,6 +1,6 @@
 """Metrics of order_worker."""
 
-from meshkit.metrics import counter, histogram
+from meshkit.metrics import counter, gauge, histogram
 
 RECORDS = counter("peakmesh_order_records_total", "records done and committed", ["consumer"])
 BATCH_SECONDS = histogram("peakmesh_order_batch_seconds", "one database transaction of a batch", ["consumer"])
@@ -13,3 +13,7 @@ FOLLOW_UPS = counter("peakmesh_order_follow_ups_total", "OrderCreated published"
 HEALED = counter("peakmesh_order_healed_total", "reservations the reconciler put right", ["effect"])
 TRIMMED = counter("peakmesh_order_trimmed_total", "reservations of orders long ended that left Redis")
 REFUNDS = counter("peakmesh_order_refunds_total", "successes that met a failed row")
+CANCELS = counter("peakmesh_order_cancels_total", "cancels that took effect, by when they came", ["when"])
+WATCHERS = gauge("peakmesh_order_watchers", "orders being watched, one a stream")
+WATCHES = counter("peakmesh_order_watches_total", "streams of WatchOrder, by how they ended", ["ending"])
+LOOK_SECONDS = histogram("peakmesh_order_look_seconds", "one look at all watched orders")

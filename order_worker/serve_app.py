@@ -13,15 +13,20 @@ from meshkit.metrics import metrics_endpoint
 from meshkit.redis_client import redis_pool
 from meshkit.rpc.edge import Access
 from meshkit.rpc.server import serving
+from order_worker.cancel_order import CancelOrder
 from order_worker.get_order import GetOrder
 from order_worker.list_orders import ListOrders
 from order_worker.order_reads import OrderReads
+from order_worker.order_tail import OrderTail
 from order_worker.servicer import OrderServicer
 from order_worker.settings import Settings
+from order_worker.watch_order import WatchOrder
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
 
 SERVICE = "peakmesh.order.v1.OrderService"
 _READERS = frozenset({Role.BUYER, Role.SELLER, Role.OPERATOR, Role.SERVICE})
+_OWNERS = frozenset({Role.BUYER, Role.SELLER, Role.SERVICE})
+_ROLES = dict.fromkeys(("GetOrder", "ListOrders", "WatchOrder"), _READERS) | {"CancelOrder": _OWNERS}
 POOL_SIZE = 8
 
 
@@ -30,7 +35,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     """Serves OrderService from entry to exit of the block; yields the port."""
     access = Access(
         TokenVerifier(settings.jwks),
-        {f"/{SERVICE}/{method}": _READERS for method in ("GetOrder", "ListOrders")},
+        {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items()},
     )
     name = f"order_serve_{settings.order_serve_index}"
     async with AsyncExitStack() as stack:
@@ -38,10 +43,17 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         engine = await stack.enter_async_context(database(settings.database, pool_size=POOL_SIZE))
         stock = RedisStock(await stack.enter_async_context(redis_pool(settings.redis)))
         queue = QueueEstimate(settings.kafka, ORDERS_INTAKE, ORDER_WORKER, PARTITIONS)
-        await stack.enter_async_context(background(queue.run()))
         reads = OrderReads(engine)
-        servicer = OrderServicer(GetOrder(reads, stock, queue), ListOrders(reads))
-        yield await stack.enter_async_context(
+        get_order = GetOrder(reads, stock, queue)
+        tail = OrderTail(reads, get_order.waiting)
+        await stack.enter_async_context(background(queue.run(), tail.run()))
+        servicer = OrderServicer(
+            get_order,
+            ListOrders(reads),
+            WatchOrder(tail, settings.order_worker_watchers),
+            CancelOrder(engine, stock, get_order),
+        )
+        port = await stack.enter_async_context(
             serving(
                 port=settings.ports[name],
                 register=lambda server: rpc.add_OrderServiceServicer_to_server(servicer, server),
@@ -50,3 +62,6 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 drain_seconds=settings.drain_seconds,
             )
         )
+        # Before the server's own end, which would cut the streams off after its grace: theirs is UNAVAILABLE.
+        stack.callback(tail.close)
+        yield port

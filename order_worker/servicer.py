@@ -1,5 +1,7 @@
-"""OrderService: messages ⇄ reads."""
+"""OrderService: messages ⇄ use cases."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -9,49 +11,80 @@ from meshkit.errors import OrderNotFound
 from meshkit.money import from_minor
 from meshkit.rpc.edge import caller
 from meshkit.rpc.fields import Fields
-from order_worker.get_order import GetOrder, Waiting
+from order_worker.cancel_order import CancelOrder
+from order_worker.get_order import GetOrder, Sight, Waiting
 from order_worker.list_orders import ListOrders
 from order_worker.order_reads import OrderView
+from order_worker.watch_order import WatchOrder
 from peakmesh.order.v1 import order_pb2 as pb
 from peakmesh.order.v1 import order_service_pb2 as api
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
 
+REASON_CHARS = 200
+
 
 class OrderServicer(rpc.OrderServiceServicer):
-    def __init__(self, get_order: GetOrder, list_orders: ListOrders) -> None:
+    def __init__(
+        self, get_order: GetOrder, list_orders: ListOrders, watch_order: WatchOrder, cancel_order: CancelOrder
+    ) -> None:
         self._get_order, self._list_orders = get_order, list_orders
+        self._watch_order, self._cancel_order = watch_order, cancel_order
 
     async def GetOrder(self, request: api.GetOrderRequest, _context: Any) -> api.GetOrderResponse:
-        fields = Fields()
-        fields.uuid("order_id", request.order_id)
-        fields.check()
-        try:
-            offer_of(request.order_id)
-        except ValueError:
-            # A UUID that this mesh did not make.
-            raise OrderNotFound("no such order") from None
-        found = await self._get_order(request.order_id, caller())
-        return api.GetOrderResponse(order=_waiting(found) if isinstance(found, Waiting) else _order(found))
+        _check_order_id(Fields(), request.order_id)
+        return api.GetOrderResponse(order=_shown(await self._get_order(request.order_id, caller())))
 
     async def ListOrders(self, request: api.ListOrdersRequest, _context: Any) -> api.ListOrdersResponse:
         page = await self._list_orders(caller().user_id, request.page_size, request.page_token)
         return api.ListOrdersResponse(orders=[_order(each) for each in page.orders], next_page_token=page.next_token)
 
+    async def WatchOrder(self, request: api.WatchOrderRequest, _context: Any) -> AsyncIterator[api.WatchOrderResponse]:
+        _check_order_id(Fields(), request.order_id)
+        async with aclosing(self._watch_order(request.order_id, caller())) as moves:
+            last, order = None, pb.Order()
+            async for state, sight in moves:
+                if sight is not last:
+                    last, order = sight, _shown(sight)
+                order.state = pb.OrderState.Value(f"ORDER_STATE_{state}")
+                yield api.WatchOrderResponse(order=order)
+
+    async def CancelOrder(self, request: api.CancelOrderRequest, _context: Any) -> api.CancelOrderResponse:
+        fields = Fields()
+        fields.uuid("request_id", request.request_id)
+        fields.text("reason", request.reason or "-", 1, REASON_CHARS)
+        _check_order_id(fields, request.order_id)
+        order = await self._cancel_order(request.order_id, caller(), request.reason)
+        return api.CancelOrderResponse(order=_order(order))
+
+
+def _check_order_id(fields: Fields, order_id: str) -> None:
+    """Raises InvalidFields with whatever `fields` holds; OrderNotFound for a UUID that this mesh did not make."""
+    fields.uuid("order_id", order_id)
+    fields.check()
+    try:
+        offer_of(order_id)
+    except ValueError:
+        raise OrderNotFound("no such order") from None
+
+
+def _shown(sight: Sight) -> pb.Order:
+    return _waiting(sight) if isinstance(sight, Waiting) else _order(sight)
+
 
 def _order(view: OrderView) -> pb.Order:
-    state = "PAYING" if view.paying else view.state.value
     order = pb.Order(
         order_id=view.order_id,
         sale_id=view.sale_id,
         sku=view.sku,
         quantity=view.quantity,
-        state=pb.OrderState.Value(f"ORDER_STATE_{state}"),
+        state=pb.OrderState.Value(f"ORDER_STATE_{view.shown}"),
         state_reason=view.reason,
         unit_price=from_minor(view.unit_price_minor, view.currency),
         discount=from_minor(view.discount_minor, view.currency),
         accept_time=_time(view.accepted_ms),
         update_time=_time(view.updated_ms),
         expire_time=_time(view.deadline_ms),
+        cancelling=view.cancelling,
     )
     if view.shipping_minor is not None:
         total = view.unit_price_minor * view.quantity - view.discount_minor + view.shipping_minor

@@ -18,3 +18,4 @@ class Settings(ProcessSettings):
     order_worker_trim_hours: float = Field(default=25, gt=0, description="reservations of orders ended so long go")
     order_worker_sweep_seconds: float = Field(default=5, gt=0, description="between two passes of the sweeper")
     order_worker_overdue_seconds: float = Field(default=30, gt=0, description="CREATED without a payment step so long")
+    order_worker_watchers: int = Field(default=2000, ge=1, le=20_000, description="orders watched at once, a process")

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.order_states import OrderState
-from kernel.payment_steps import REFUND, STARTED, key_of
+from kernel.payment_steps import REFUND, STARTED, UNBOOK, key_of
 from kernel.schema import REASON_CHARS, offer, orders, payment_step
 from meshkit.log import get_logger
 from order_worker import metrics
@@ -105,16 +105,21 @@ async def _start_refunds(connection: AsyncConnection, refunds: Mapping[str, Paym
         payment_step.c.order_id.in_(sorted(refunds)), payment_step.c.step == REFUND
     )
     known = set((await connection.execute(query)).scalars())
-    new = [_refund(refunds[order_id], now_ms) for order_id in sorted(refunds.keys() - known)]
+    # Goods, invoice and coins go back too, and the money whatever the carrier says.
+    new = [
+        _step(refunds[order_id], step, now_ms)
+        for order_id in sorted(refunds.keys() - known)
+        for step in (REFUND, UNBOOK)
+    ]
     if new:
         await connection.execute(insert(payment_step), new)
 
 
-def _refund(result: PaymentResult, now_ms: int) -> dict[str, object]:
+def _step(result: PaymentResult, step: str, now_ms: int) -> dict[str, object]:
     return {
         "order_id": result.order_id,
-        "step": REFUND,
-        "idempotency_key": key_of(result.order_id, REFUND),
+        "step": step,
+        "idempotency_key": key_of(result.order_id, step),
         "state": STARTED,
         "amount_minor": result.amount_minor,
         "currency": result.currency,

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from kernel.payment_steps import DEBIT
 from kernel.topics import ORDERS_CREATED, PAYMENT_WORKER, TOPICS
 from meshkit.db.durability import check_durability
 from meshkit.db.engine import database
@@ -18,11 +17,11 @@ from payment_worker.consume_orders import ConsumeOrders
 from payment_worker.escalate import LADDER, Escalate
 from payment_worker.patience import Patience
 from payment_worker.providers import PROVIDER_OF, GrpcProviders
-from payment_worker.refund_orders import RefundOrders
 from payment_worker.results import KafkaResults
 from payment_worker.settings import Settings
 from payment_worker.settle_order import SettleOrder
 from payment_worker.steps import StepTable
+from payment_worker.take_back import TakeBack
 
 
 @asynccontextmanager
@@ -45,7 +44,7 @@ async def running(settings: Settings) -> AsyncIterator[ConsumeOrders]:
             concurrency=settings.payment_worker_concurrency,
             grace=settings.drain_seconds,
         )
-        refunds = RefundOrders(steps, providers, results, patience[DEBIT])
+        take_back = TakeBack(steps, providers, results, patience)
         # Left after the consumer: settlements that finish while the worker stops still need the step table.
         await stack.enter_async_context(background(steps.run()))
         consumer = await stack.enter_async_context(
@@ -58,8 +57,8 @@ async def running(settings: Settings) -> AsyncIterator[ConsumeOrders]:
             )
         )
         watching = watch(consumer, ORDERS_CREATED, lambda: orders.ended, settings.payment_worker_stall_limit)
-        refunding = refunds.run(settings.payment_worker_refund_every)
-        await stack.enter_async_context(background(orders.run(consumer), refunding, watching))
+        taking_back = take_back.run(settings.payment_worker_refund_every)
+        await stack.enter_async_context(background(orders.run(consumer), taking_back, watching))
         yield orders
 
 

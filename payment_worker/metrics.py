@@ -13,4 +13,6 @@ COMMIT_ORDERS = histogram(
 )
 COMMIT_SECONDS = histogram("peakmesh_payment_step_commit_seconds", "one step transaction")
 ESCALATED = counter("peakmesh_payment_escalated_total", "records sent to a retry topic or the DLQ", ["topic"])
-REFUNDS = counter("peakmesh_payment_refunds_total", "refunds, by how they ended", ["ending"])
+TAKEN_BACK = counter(
+    "peakmesh_payment_taken_back_total", "bookings, money, invoices and coins taken back", ["step", "ending"]
+)

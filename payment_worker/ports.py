@@ -36,8 +36,8 @@ class Providers(Protocol):
 
     async def void(self, order: Order) -> None: ...
 
-    async def refund(self, order_id: str) -> str:
-        """Id of the refunding transfer."""
+    async def take_back(self, order_id: str, step: str) -> str:
+        """A step of TAKING_BACK; what the provider calls it. Raises IllegalState where the parcel was collected."""
 
     async def complete(self, order: Order, step: str, amount_minor: int) -> str:
         """Booking, invoice or coins; what the provider calls it."""
@@ -52,7 +52,7 @@ class Results(Protocol):
 
     async def failed(self, order: Order, rows: Rows, reason: str) -> None: ...
 
-    async def refunded(self, order_id: str, amount_minor: int, currency: str) -> None: ...
+    async def refunded(self, order_id: str, amount_minor: int, currency: str, reason: str) -> None: ...
 
 
 class Subscription(Protocol):

@@ -6,7 +6,18 @@ from typing import Any
 
 import grpc
 
-from kernel.payment_steps import BOOKING, COINS, DEBIT, INVOICE, QUOTE, REFUND, key_of
+from kernel.payment_steps import (
+    BOOKING,
+    COINS,
+    CREDIT,
+    DEBIT,
+    INVOICE,
+    QUOTE,
+    REFUND,
+    REVOKE,
+    UNBOOK,
+    key_of,
+)
 from meshkit.errors import KeyNotFound, PeakmeshError
 from meshkit.money import from_minor, to_minor
 from meshkit.rpc.client import Metadata, call
@@ -62,10 +73,30 @@ class GrpcProviders:
         request = wallet.VoidRequest(idempotency_key=key_of(order.order_id, DEBIT))
         await self._call("wallet", self._wallet.Void, request, order.trace)
 
-    async def refund(self, order_id: str) -> str:
+    async def take_back(self, order_id: str, step: str) -> str:
+        return await _TAKE_BACK[step](self, order_id)
+
+    async def _unbook(self, order_id: str) -> str:
+        request = shipping.CancelBookingRequest(
+            idempotency_key=key_of(order_id, UNBOOK), booking_key=key_of(order_id, BOOKING)
+        )
+        return str((await self._call("shipping", self._shipping.CancelBooking, request)).tracking_number)
+
+    async def _refund(self, order_id: str) -> str:
         request = wallet.RefundRequest(idempotency_key=key_of(order_id, REFUND), debit_key=key_of(order_id, DEBIT))
-        answer = await self._call("wallet", self._wallet.Refund, request)
-        return str(answer.transfer_id)
+        return str((await self._call("wallet", self._wallet.Refund, request)).transfer_id)
+
+    async def _credit(self, order_id: str) -> str:
+        request = invoice.IssueCreditNoteRequest(
+            idempotency_key=key_of(order_id, CREDIT), invoice_key=key_of(order_id, INVOICE)
+        )
+        return str((await self._call("invoice", self._invoice.IssueCreditNote, request)).credit_note_number)
+
+    async def _revoke(self, order_id: str) -> str:
+        request = loyalty.RevokeCoinsRequest(
+            idempotency_key=key_of(order_id, REVOKE), grant_key=key_of(order_id, COINS)
+        )
+        return str((await self._call("loyalty", self._loyalty.RevokeCoins, request)).coins)
 
     async def complete(self, order: Order, step: str, amount_minor: int) -> str:
         return await _COMPLETE[step](self, order, amount_minor)
@@ -108,9 +139,16 @@ class GrpcProviders:
 
 
 _COMPLETE = {BOOKING: GrpcProviders._book, INVOICE: GrpcProviders._issue, COINS: GrpcProviders._grant}
+_TAKE_BACK = {
+    UNBOOK: GrpcProviders._unbook,
+    REFUND: GrpcProviders._refund,
+    CREDIT: GrpcProviders._credit,
+    REVOKE: GrpcProviders._revoke,
+}
 
-# Which bulkhead and retry budget a step after the pivot draws on.
+# Which bulkhead and retry budget a step draws on.
 PROVIDER_OF = {QUOTE: "shipping", DEBIT: "wallet", BOOKING: "shipping", INVOICE: "invoice", COINS: "loyalty"}
+PROVIDER_OF |= {UNBOOK: "shipping", REFUND: "wallet", CREDIT: "invoice", REVOKE: "loyalty"}
 
 
 def _minor(money: Any, currency: str) -> int:

@@ -53,12 +53,13 @@ class KafkaResults:
         result.reason = reason
         await self._tell(result, order.trace)
 
-    async def refunded(self, order_id: str, amount_minor: int, currency: str) -> None:
+    async def refunded(self, order_id: str, amount_minor: int, currency: str, reason: str) -> None:
         result = events.PaymentResult(
             order_id=order_id,
             outcome=events.PAYMENT_OUTCOME_REFUNDED,
             amount_minor=amount_minor,
             currency=currency,
+            reason=reason,
             at_ms=wall_ms(),
         )
         await self._tell(result, "")

@@ -15,6 +15,7 @@ from meshkit.errors import PeakmeshError
 from payment_worker.begin_step import begin_step
 from payment_worker.charge_order import ChargeOrder, UnsettledError
 from payment_worker.complete_order import CompleteOrder
+from payment_worker.given_back import GivenBack, check_not_given_back
 from payment_worker.order import Order
 from payment_worker.patience import Patience, is_passing
 from payment_worker.ports import Providers, Results, Steps
@@ -26,11 +27,12 @@ class End(Enum):
     FAILED = "failed"
     RETRY = "retry"
     STUCK = "stuck"
+    GIVEN_BACK = "given_back"
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """RETRY goes to the next retry topic and STUCK to the DLQ, with `reason`."""
+    """RETRY goes to the next retry topic and STUCK to the DLQ, with `reason`; TakeBack tells the end of GIVEN_BACK."""
 
     end: End
     reason: str = ""
@@ -52,6 +54,8 @@ class SettleOrder:
             return await self._finish(order, rows, last_try)
         except UnsettledError as error:
             return Ending(End.RETRY if error.retry else End.STUCK, str(error))
+        except GivenBack as error:
+            return Ending(End.GIVEN_BACK, str(error))
 
     async def _pay(self, order: Order, last_try: bool) -> Rows:
         applied = await self._begin(order, QUOTE)
@@ -78,6 +82,7 @@ class SettleOrder:
         return await self._steps.change(Change(order.order_id, finish=(quoted,), begin=(begun,)))
 
     async def _finish(self, order: Order, rows: Rows, last_try: bool) -> Ending:
+        check_not_given_back(rows, last_try=last_try)
         completing = asyncio.ensure_future(self._complete(order, rows, last_try=last_try))
         try:
             # Paid is told at once: the three calls take as long as they take.

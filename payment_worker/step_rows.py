@@ -2,6 +2,7 @@
 
     quote    STARTED → DONE | FAILED
     debit    STARTED → DONE | FAILED | STUCK      STUCK → FAILED
+    unbook   STARTED → DONE | FAILED | STUCK      STUCK → DONE
     others   STARTED → DONE | STUCK               STUCK → DONE
 
 (debit, BARRED) is inserted by order_worker alone and never moves. A debit that is STUCK is one whose outcome is
@@ -12,7 +13,7 @@ the same order can store DONE for a debit that is about to be given back.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from kernel.payment_steps import BARRED, DEBIT, DONE, FAILED, QUOTE, STARTED, STUCK
+from kernel.payment_steps import BARRED, DEBIT, DONE, FAILED, QUOTE, STARTED, STUCK, UNBOOK
 from kernel.schema import REASON_CHARS
 
 OPEN = frozenset({STARTED, STUCK})
@@ -20,6 +21,7 @@ OPEN = frozenset({STARTED, STUCK})
 _MOVES: dict[str, frozenset[tuple[str, str]]] = {
     QUOTE: frozenset({(STARTED, DONE), (STARTED, FAILED)}),
     DEBIT: frozenset({(STARTED, DONE), (STARTED, FAILED), (STARTED, STUCK), (STUCK, FAILED)}),
+    UNBOOK: frozenset({(STARTED, DONE), (STARTED, FAILED), (STARTED, STUCK), (STUCK, DONE)}),
 }
 _RETRIED_UNTIL_DONE = frozenset({(STARTED, DONE), (STARTED, STUCK), (STUCK, DONE)})
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.mysql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from kernel.payment_steps import REFUND, STARTED, key_of
+from kernel.payment_steps import STARTED, TAKING_BACK, key_of
 from kernel.schema import payment_step
 from meshkit.clock import wall_ms
 from meshkit.db.errors import DEADLOCK, DUPLICATE_KEY, LOCK_TIMEOUT, error_number, is_transient
@@ -109,11 +109,11 @@ class StepTable:
             return answers
         raise AssertionError("unreachable")
 
-    async def started_refunds(self, limit: int) -> list[StepRow]:
-        """Refunds to do, the longest untouched first; no lock."""
+    async def started_back(self, limit: int) -> list[StepRow]:
+        """Steps of TAKING_BACK to do, the longest untouched first; no lock."""
         query = (
             select(*_COLUMNS)
-            .where(payment_step.c.state == STARTED, payment_step.c.step == REFUND)
+            .where(payment_step.c.state == STARTED, payment_step.c.step.in_(TAKING_BACK))
             .order_by(payment_step.c.updated_ms)
             .limit(limit)
         )

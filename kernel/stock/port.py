@@ -270,6 +270,9 @@ class StockPort(Protocol):
 
     async def reservation(self, order_id: str) -> Reservation | None: ...
 
+    async def reservations(self, order_ids: Sequence[str]) -> list[Reservation | None]:
+        """In the order of the ids, in one round trip."""
+
     async def confirm(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
         """R -> S. Results in the order of the ids; any (offer, bucket) mixed."""
 

@@ -202,10 +202,22 @@ class RedisStock:
         raw = await self._look(order_id)
         return None if raw is None else replies.reservation(order_id, raw)
 
+    async def reservations(self, order_ids: Sequence[str]) -> list[Reservation | None]:
+        raws = await self._run_all([self._look_call(order_id) for order_id in order_ids])
+        for raw in raws:
+            if isinstance(raw, DependencyUnavailable):
+                raise raw
+        pairs = zip(order_ids, raws, strict=True)
+        return [None if raw is None else replies.reservation(order_id, raw) for order_id, raw in pairs]
+
     async def _look(self, order_id: str) -> Any:
+        call = self._look_call(order_id)
+        return await self._run(call.script, call.keys, *call.args)
+
+    def _look_call(self, order_id: str) -> Call:
         slot = offer_of(order_id)
         names = [keys.stock(*slot), keys.reservations(*slot), keys.outbox(*slot), keys.deadlines(*slot)]
-        return await self._run("look", names, self._now, order_id)
+        return Call("look", names, [self._now, order_id])
 
     async def confirm(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
         return await self._move(epoch, order_ids, "R", "S")

@@ -5,34 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from meshkit.errors import DeadlinePassed, DependencyUnavailable
 from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
 from tests.e2e.holds import audit_holds
-from tests.e2e.shop import OpenSale, Shop, State
+from tests.e2e.shop import Shop, State
+from tests.e2e.stubborn import persist
 from tests.polling import eventually
 from tools.devstack import Mesh, kill_process, restart_process, start_process, stop_process, wait_ready
 
 ENDED = (State.ORDER_STATE_TO_SHIP,)
-
-
-async def _persist(shop: Shop, user: str, sale: OpenSale) -> tuple[str, list[int]]:
-    """Buys as a stubborn client does: the same request_id until QUEUED. Returns the order and every answer."""
-    request = shop.request(sale)
-    answers: list[int] = []
-    order_ids: set[str] = set()
-
-    async def queued() -> bool:
-        try:
-            answer = await shop.send(user, request, timeout=5)
-        except (DependencyUnavailable, DeadlinePassed):
-            return False
-        answers.append(answer.acceptance)
-        order_ids.add(answer.order_id)
-        return answer.acceptance == checkout.ACCEPTANCE_QUEUED
-
-    await eventually(queued, within=60, every=0.3)
-    assert len(order_ids) == 1
-    return order_ids.pop(), answers
 
 
 async def _all_end(shop: Shop, orders: dict[str, str]) -> None:
@@ -42,9 +22,9 @@ async def _all_end(shop: Shop, orders: dict[str, str]) -> None:
 
 async def test_kafka_stops_for_ten_seconds(shop: Shop, servers: Mesh, tmp_path: Path) -> None:
     sale = await shop.open_sale(units=100)
-    early = await asyncio.gather(*[_persist(shop, f"early-{n}", sale) for n in range(10)])
+    early = await asyncio.gather(*[persist(shop, f"early-{n}", sale) for n in range(10)])
     await asyncio.to_thread(stop_process, "kafka", servers, kill=True)
-    buyers = [asyncio.create_task(_persist(shop, f"late-{n}", sale)) for n in range(30)]
+    buyers = [asyncio.create_task(persist(shop, f"late-{n}", sale)) for n in range(30)]
     _, waiting = await asyncio.wait(buyers, timeout=10)
     assert waiting, "no order can be QUEUED while Kafka is down"
     await asyncio.to_thread(start_process, "kafka", servers)
@@ -72,7 +52,7 @@ async def test_kafka_stops_for_ten_seconds(shop: Shop, servers: Mesh, tmp_path: 
 async def test_a_process_killed_at(process: str, point: str, shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
     sale = await shop.open_sale(units=20)
     await asyncio.to_thread(restart_process, process, {"PEAKMESH_CRASH_AT": point}, mesh)
-    bought = await asyncio.gather(*[_persist(shop, f"buyer-{n}", sale) for n in range(20)])
+    bought = await asyncio.gather(*[persist(shop, f"buyer-{n}", sale) for n in range(20)])
     orders = {f"buyer-{n}": order_id for n, (order_id, _) in enumerate(bought)}
     await _all_end(shop, orders)
     await asyncio.to_thread(wait_ready, process, mesh)
@@ -86,9 +66,9 @@ async def test_a_server_killed_in_the_middle(
 ) -> None:
     where = mesh if server == "envoy" else servers
     sale = await shop.open_sale(units=30)
-    early = [asyncio.create_task(_persist(shop, f"early-{n}", sale)) for n in range(15)]
+    early = [asyncio.create_task(persist(shop, f"early-{n}", sale)) for n in range(15)]
     dead = await asyncio.to_thread(kill_process, server, mesh=where)
-    late = [asyncio.create_task(_persist(shop, f"late-{n}", sale)) for n in range(15)]
+    late = [asyncio.create_task(persist(shop, f"late-{n}", sale)) for n in range(15)]
     await asyncio.to_thread(wait_ready, server, where, not_pid=dead)
     orders = {f"early-{n}": order_id for n, (order_id, _) in enumerate(await asyncio.gather(*early))}
     orders |= {f"late-{n}": order_id for n, (order_id, _) in enumerate(await asyncio.gather(*late))}
@@ -104,7 +84,7 @@ async def test_an_order_past_its_deadline_expires_and_is_not_charged(shop: Shop,
     for name in ("checkout_svc_0", "checkout_svc_1"):
         await asyncio.to_thread(restart_process, name, brief, mesh)
     try:
-        bought = await asyncio.gather(*[_persist(shop, f"buyer-{n}", sale) for n in range(5)])
+        bought = await asyncio.gather(*[persist(shop, f"buyer-{n}", sale) for n in range(5)])
         orders = {f"buyer-{n}": order_id for n, (order_id, _) in enumerate(bought)}
         for user, order_id in orders.items():
             await shop.reaches(user, order_id, State.ORDER_STATE_EXPIRED, within=30)

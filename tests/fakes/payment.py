@@ -9,14 +9,28 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
-from kernel.payment_steps import BARRED, BOOKING, COINS, DEBIT, INVOICE, QUOTE, REFUND, STARTED
-from meshkit.errors import DeadlinePassed, DependencyUnavailable, KeyNotFound, PeakmeshError
+from kernel.payment_steps import (
+    BARRED,
+    BOOKING,
+    COINS,
+    CREDIT,
+    DEBIT,
+    INVOICE,
+    QUOTE,
+    REFUND,
+    REVOKE,
+    STARTED,
+    TAKING_BACK,
+    UNBOOK,
+)
+from meshkit.errors import DeadlinePassed, DependencyUnavailable, KeyBarred, KeyNotFound, PeakmeshError
 from payment_worker.order import Order
 from payment_worker.ports import Debited
 from payment_worker.step_rows import Applied, Change, Rows, StepRow, apply
 from peakmesh.order.v1 import order_pb2
 
 SHIPPING = 490
+_TAKES = {UNBOOK: BOOKING, CREDIT: INVOICE, REVOKE: COINS}
 
 
 class Crash(BaseException):
@@ -52,8 +66,8 @@ class FakeSteps:
         await self.world.tick()
         return applied
 
-    async def started_refunds(self, limit: int) -> list[StepRow]:
-        rows = [rows[REFUND] for rows in self.tables.values() if REFUND in rows]
+    async def started_back(self, limit: int) -> list[StepRow]:
+        rows = [row for rows in self.tables.values() for row in rows.values() if row.step in TAKING_BACK]
         return [row for row in rows if row.state == STARTED][:limit]
 
     def put(self, order_id: str, row: StepRow) -> None:
@@ -83,6 +97,7 @@ class FakeProviders:
     moved: list[tuple[str, str, int]] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
+    barred: set[str] = field(default_factory=set)
 
     def net(self, order_id: str) -> int:
         """Minor units the buyer is out of pocket for the order."""
@@ -112,18 +127,31 @@ class FakeProviders:
         self.debits[order.order_id] = Debited("VOIDED")
         await self._after("void")
 
-    async def refund(self, order_id: str) -> str:
-        await self._before("refund")
+    async def take_back(self, order_id: str, step: str) -> str:
+        await self._before(step)
+        if step == REFUND:
+            self._refund(order_id)
+        else:
+            self.barred.add(f"{order_id}:{_TAKES[step]}")
+        await self._after(step)
+        return f"{step}-1"
+
+    def _refund(self, order_id: str) -> None:
         known = self.debits.get(order_id)
         if known is None or known.state != "DONE":
             raise KeyNotFound("no such debit")
         if not any(entry[:2] == (order_id, "refund") for entry in self.moved):
             self.moved.append((order_id, "refund", -self.net(order_id)))
-        await self._after("refund")
-        return "refund-1"
+
+    def kept(self, order_id: str) -> set[str]:
+        """Booking, invoice and coins that the order has and nobody took back."""
+        made = {key.rsplit(":", 1)[0] for key in self.done if key.startswith(order_id)}
+        return {key.rsplit(":", 1)[1] for key in made - self.barred}
 
     async def complete(self, order: Order, step: str, amount_minor: int) -> str:
         await self._before(step)
+        if f"{order.order_id}:{step}" in self.barred:
+            raise KeyBarred("this was taken back")
         self.done[f"{order.order_id}:{step}:{amount_minor}"] = 1
         await self._after(step)
         return f"{step}-1"
@@ -175,8 +203,8 @@ class FakeResults:
     async def failed(self, order: Order, rows: Rows, reason: str) -> None:
         await self._tell(order.order_id, "FAILED", reason)
 
-    async def refunded(self, order_id: str, amount_minor: int, currency: str) -> None:
-        await self._tell(order_id, "REFUNDED", f"{amount_minor} {currency}")
+    async def refunded(self, order_id: str, amount_minor: int, currency: str, reason: str) -> None:
+        await self._tell(order_id, "REFUNDED", f"{amount_minor} {currency} {reason}")
 
     def outcomes(self, order_id: str) -> list[str]:
         return [outcome for order, outcome, _ in self.told if order == order_id]

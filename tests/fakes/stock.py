@@ -193,6 +193,9 @@ class FakeStock:
         found = self._find(order_id)
         return replace(found[1], epoch=found[0].counters.epoch) if found else None
 
+    async def reservations(self, order_ids: Sequence[str]) -> list[Reservation | None]:
+        return [await self.reservation(order_id) for order_id in order_ids]
+
     async def confirm(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
         return [self._move(epoch, order_id, R, S) for order_id in order_ids]
 

@@ -106,12 +106,14 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Journal:
-    """`debits`: those that moved money. `quotes`: shipping, minor units. `settled`: steps journalled after a debit."""
+    """`debits`: those that moved money. `quotes`: shipping, minor units. `settled`: steps journalled after a debit;
+    `taken_back`: those of them that were cancelled, credited or revoked, or barred before they came."""
 
     debits: Sequence[Debit]
     ledger: Ledger
     quotes: Mapping[str, int]
     settled: Mapping[str, frozenset[str]]
+    taken_back: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

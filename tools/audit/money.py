@@ -4,23 +4,32 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from kernel.order_states import OrderState
-from kernel.payment_steps import AFTER_PIVOT
+from kernel.payment_steps import AFTER_PIVOT, BOOKING, COINS, CREDIT, INVOICE, REVOKE, STUCK, UNBOOK
 from tools.audit.facts import FAILED_STATES, SOLD_STATES, Database, Debit, Facts, Journal, OrderRow
 
 SETTLING = frozenset(AFTER_PIVOT)
+_TAKES_BACK = {UNBOOK: BOOKING, CREDIT: INVOICE, REVOKE: COINS}
 
 
 def charged_once(facts: Facts, database: Database, journal: Journal) -> Iterator[str]:
-    """I7: one debit for a paid order, of its payer; none kept for a failed one; each step journalled for a done one."""
+    """I7: one debit for a paid order, of its payer, and each step journalled for a done one; a failed order, and one
+    that was given back, keeps neither money nor goods."""
     moved: dict[str, list[Debit]] = defaultdict(list)
     for debit in journal.debits:
         moved[debit.order_id].append(debit)
+    # What a provider refuses to take back is listed as stuck; somebody must look at it, and knows.
+    stuck: dict[str, set[str]] = defaultdict(set)
+    for step in database.steps:
+        if step.state == STUCK and step.step in _TAKES_BACK:
+            stuck[step.order_id].add(_TAKES_BACK[step.step])
     for order_id, row in database.orders.items():
         if facts.settled(row.updated_ms):
             yield from _misjudged(row, moved[order_id])
-            missing = SETTLING - journal.settled.get(order_id, frozenset())
-            if row.state == OrderState.TO_SHIP and missing:
-                yield f"order {order_id} is TO_SHIP without {', '.join(sorted(missing))}"
+            has = journal.settled.get(order_id, frozenset()) - journal.taken_back.get(order_id, frozenset())
+            if row.state == OrderState.TO_SHIP and SETTLING - has:
+                yield f"order {order_id} is TO_SHIP without {', '.join(sorted(SETTLING - has))}"
+            if row.state in FAILED_STATES and has - stuck[order_id]:
+                yield f"order {order_id} is {row.state} and keeps its {', '.join(sorted(has - stuck[order_id]))}"
     if not facts.live:
         for order_id in moved.keys() - database.orders.keys():
             yield f"order {order_id} was charged and has no row"

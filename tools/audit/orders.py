@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from kernel.payment_steps import STUCK
+from kernel.payment_steps import STARTED, STUCK, TAKING_BACK
 from tools.audit.facts import CANCELLED, TERMINAL_STATES, Bucket, Database, Facts, Log
 
 
@@ -36,12 +36,16 @@ def no_phantoms(_: Facts, database: Database, log: Log) -> Iterator[str]:
 
 
 def ended(facts: Facts, database: Database) -> Iterator[str]:
-    """I6: every row is terminal or younger than its deadline; stuck ones are named. Quiet: every row is terminal."""
+    """I6: every row is terminal or younger than its deadline; stuck ones are named. Quiet: every row is terminal, and
+    nothing is still being taken back."""
     stuck = {step.order_id: step.step for step in database.steps if step.state == STUCK}
     for order_id, row in database.orders.items():
         late = row.deadline_ms + facts.grace_ms < facts.now_ms
         if row.state not in TERMINAL_STATES and order_id not in stuck and (late or not facts.live):
             yield f"order {order_id} is still {row.state}"
+    for step in database.steps:
+        if not facts.live and step.step in TAKING_BACK and step.state == STARTED:
+            yield f"order {step.order_id} waits for its {step.step}"
 
 
 def drained(facts: Facts, database: Database, buckets: Mapping[tuple[int, int], Bucket], log: Log) -> Iterator[str]:

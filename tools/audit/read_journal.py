@@ -2,28 +2,34 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 from tools.audit.facts import Debit, Journal, Ledger
 
-_SETTLING = {"booking": "bookings", "invoice": "invoices", "coins": "grants"}
+_SETTLING = {
+    "booking": "SELECT key FROM bookings",
+    "invoice": "SELECT key FROM invoices",
+    "coins": "SELECT key FROM grants",
+}
+_TAKING_BACK = {
+    "booking": "SELECT booking_key FROM unbookings WHERE outcome = 'CANCELLED'",
+    "invoice": "SELECT invoice_key FROM credit_notes",
+    "coins": "SELECT grant_key FROM revocations",
+}
 
 
 def read_journal(path: Path, ours: Callable[[str], bool]) -> Journal:
     """The entries of the orders that `ours` names; the ledger as a whole. Raises sqlite3.Error."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as books:
         books.execute("BEGIN")
-        settled: dict[str, set[str]] = defaultdict(set)
-        for step, table in _SETTLING.items():
-            for order_id in _orders(books, table):
-                settled[order_id].add(step)
         return Journal(
             debits=[debit for debit in _debits(books) if ours(debit.order_id)],
             ledger=_ledger(books),
             quotes={_order_of(key): price for key, price in books.execute("SELECT key, price_minor FROM quotes")},
-            settled={order_id: frozenset(steps) for order_id, steps in settled.items()},
+            settled=_by_order(books, _SETTLING),
+            taken_back=_by_order(books, _TAKING_BACK),
         )
 
 
@@ -31,8 +37,13 @@ def _order_of(key: str) -> str:
     return key.rsplit(":", 1)[0]
 
 
-def _orders(books: sqlite3.Connection, table: str) -> Iterator[str]:
-    return (_order_of(key) for (key,) in books.execute(f"SELECT key FROM {table}"))  # noqa: S608 a name of ours
+def _by_order(books: sqlite3.Connection, queries: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """The steps whose keys a query finds, by order."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for step, query in queries.items():
+        for (key,) in books.execute(query):
+            found[_order_of(key)].add(step)
+    return {order_id: frozenset(steps) for order_id, steps in found.items()}
 
 
 def _debits(books: sqlite3.Connection) -> Iterator[Debit]:

@@ -1,12 +1,18 @@
-"""`peakmesh order place|get|list`: what a buyer does, from a terminal."""
+"""`peakmesh order place|get|list|watch|cancel`: what a buyer does, from a terminal."""
 
+import asyncio
+import json
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
+import grpc
 import typer
 from google.protobuf.json_format import MessageToDict
 
+from meshkit.identity import Role
 from meshkit.money import to_minor
+from meshkit.rpc.client import channel, typed_error
 from meshkit.settings import ProcessSettings
 from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
 from peakmesh.checkout.v1 import checkout_service_pb2_grpc as checkout_rpc
@@ -14,6 +20,7 @@ from peakmesh.order.v1 import order_pb2, order_service_pb2
 from peakmesh.order.v1 import order_service_pb2_grpc as order_rpc
 from tools.cli.buyer import ADDRESS, User, ask
 from tools.cli.console import AsJson, out, print_json, ran, table
+from tools.cli.token import issuer
 from tools.sale.operator import operating
 
 app = typer.Typer(help="Place and follow orders as a buyer.", no_args_is_help=True)
@@ -76,6 +83,64 @@ def list_(
     request = order_service_pb2.ListOrdersRequest(page_size=page_size)
     answer = ran(ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "ListOrders", request))
     _show(list(answer.orders), as_json)
+
+
+@app.command()
+def watch(
+    order_id: str,
+    user: User = "demo-buyer",
+    timeout: Annotated[float, typer.Option(help="seconds until it gives up")] = 600.0,
+    as_json: AsJson = False,
+) -> None:
+    """Each move of an order as it happens, to its end."""
+    ran(_watch(ProcessSettings(), user, order_id, timeout, as_json))
+
+
+async def _watch(settings: ProcessSettings, user: str, order_id: str, timeout: float, as_json: bool) -> None:
+    """Watches again where a process stopped in between; what was told already is passed over."""
+    metadata = (("authorization", f"Bearer {issuer(settings).issue(user, Role.BUYER)}"),)
+    request = order_service_pb2.WatchOrderRequest(order_id=order_id)
+    told: tuple[int, bool] | None = None
+    ended = False
+    async with asyncio.timeout(timeout), channel(f"127.0.0.1:{settings.ports['gateway']}") as to:
+        stub: Any = order_rpc.OrderServiceStub(to)
+        while not ended:
+            try:
+                async for answer in stub.WatchOrder(request, metadata=metadata):
+                    if (answer.order.state, answer.order.cancelling) != told:
+                        _tell_move(answer.order, as_json)
+                    told = (answer.order.state, answer.order.cancelling)
+                ended = True
+            except grpc.aio.AioRpcError as error:
+                refusal = typed_error(error, "the gateway")
+                if refusal.retry_after is None:
+                    raise refusal from None
+                await asyncio.sleep(refusal.retry_after)
+
+
+def _tell_move(order: order_pb2.Order, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(MessageToDict(order, preserving_proto_field_name=True)), flush=True)
+        return
+    state = order_pb2.OrderState.Name(order.state).removeprefix("ORDER_STATE_")
+    words = " ".join([state, "(being cancelled)" if order.cancelling else "", order.state_reason])
+    out.print(f"{datetime.now().astimezone():%H:%M:%S.%f}"[:12], words.strip(), highlight=False)
+
+
+@app.command()
+def cancel(
+    order_id: str,
+    reason: Annotated[str, typer.Option(help="why, in your words")] = "",
+    user: User = "demo-buyer",
+    request_id: Annotated[str, typer.Option(help="kept over retries; made when empty")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give an order up: at once before its charge, by a refund after it."""
+    request = order_service_pb2.CancelOrderRequest(
+        order_id=order_id, reason=reason, request_id=request_id or str(uuid4())
+    )
+    answer = ran(ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "CancelOrder", request))
+    _show([answer.order], as_json)
 
 
 def _show(orders: list[order_pb2.Order], as_json: bool) -> None:

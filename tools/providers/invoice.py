@@ -11,6 +11,7 @@ from peakmesh.provider.v1 import invoice_service_pb2 as pb
 from peakmesh.provider.v1 import invoice_service_pb2_grpc as rpc
 from tools.providers import checks
 from tools.providers.journal import Journal
+from tools.providers.taken_back import find_taken_back, refuse_taken_back
 
 
 class InvoiceServicer(rpc.InvoiceServiceServicer):
@@ -26,6 +27,15 @@ class InvoiceServicer(rpc.InvoiceServiceServicer):
         key, user_id, currency = request.idempotency_key, request.user_id, request.amount.currency_code
         return pb.IssueInvoiceResponse(invoice=self._journal.run(lambda db: _issue(db, key, user_id, minor, currency)))
 
+    def IssueCreditNote(self, request: pb.IssueCreditNoteRequest, _context: Any) -> pb.IssueCreditNoteResponse:
+        fields = Fields()
+        checks.key(fields, "idempotency_key", request.idempotency_key)
+        checks.key(fields, "invoice_key", request.invoice_key)
+        fields.check()
+        key, invoice_key = request.idempotency_key, request.invoice_key
+        number = self._journal.run(lambda db: _credit(db, key, invoice_key))
+        return pb.IssueCreditNoteResponse(credit_note_number=number)
+
     def GetInvoice(self, request: pb.GetInvoiceRequest, _context: Any) -> pb.GetInvoiceResponse:
         key = checks.lone_key(request.idempotency_key)
         known = self._journal.run(lambda db: _find(db, key))
@@ -35,6 +45,7 @@ class InvoiceServicer(rpc.InvoiceServiceServicer):
 
 
 def _issue(db: sqlite3.Connection, key: str, user_id: str, minor: int, currency: str) -> pb.Invoice:
+    refuse_taken_back(db, "credit_notes", "invoice_key", key)
     known = _find(db, key)
     if known is None:
         # MAX + 1 in the journal's only writer: a number whose transaction fails is the next one's.
@@ -45,6 +56,20 @@ def _issue(db: sqlite3.Connection, key: str, user_id: str, minor: int, currency:
     if (known["user_id"], known["amount_minor"], known["currency"]) != (user_id, minor, currency):
         raise KeyBarred("this key names another invoice", metadata={"idempotency_key": key})
     return _message(known)
+
+
+def _credit(db: sqlite3.Connection, key: str, invoice_key: str) -> int:
+    known = find_taken_back(db, "credit_notes", "invoice_key", key, invoice_key)
+    if known is not None:
+        return int(known["credit_note_number"])
+    invoice = _find(db, invoice_key)
+    number, minor, currency = 0, 0, ""
+    if invoice is not None:
+        (number,) = db.execute("SELECT COALESCE(MAX(credit_note_number), 0) + 1 FROM credit_notes").fetchone()
+        minor, currency = invoice["amount_minor"], invoice["currency"]
+    row = (key, invoice_key, number, minor, currency, wall_ms())
+    db.execute("INSERT INTO credit_notes VALUES (?, ?, ?, ?, ?, ?)", row)
+    return int(number)
 
 
 def _find(db: sqlite3.Connection, key: str) -> sqlite3.Row | None:

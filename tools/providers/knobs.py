@@ -16,13 +16,15 @@ PROVIDERS = ("wallet", "shipping", "invoice", "loyalty")
 
 
 class Knobs(BaseModel):
-    """`decline`: debits refused (wallet alone). `error`: UNAVAILABLE before anything is done. `lost_answer`: done, but
+    """`decline`: debits refused (wallet alone). `collected`: parcels that have left, so that their booking cannot be
+    cancelled (shipping alone). `error`: UNAVAILABLE before anything is done. `lost_answer`: done, but
     not answered until the caller's deadline is over. Rates are 0 to 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     latency_ms: float = Field(default=0, ge=0, le=60_000)
     decline: Rate = 0
+    collected: Rate = 0
     error: Rate = 0
     lost_answer: Rate = 0
 
@@ -41,6 +43,11 @@ class AllKnobs(BaseModel):
     def of(self, provider: str) -> Knobs:
         knobs: Knobs = getattr(self, provider)
         return knobs
+
+
+def _draw(seed: int, key: str) -> float:
+    digest = blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
 
 
 def read_knobs(path: Path) -> AllKnobs:
@@ -85,8 +92,12 @@ class KnobFile:
     def declines(self, key: str) -> bool:
         """Drawn from seed and key, so that the same debits are declined in whatever order they come."""
         knobs = self.current()
-        digest = blake2b(f"{knobs.seed}:{key}".encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "big") / 2**64 < knobs.wallet.decline
+        return _draw(knobs.seed, key) < knobs.wallet.decline
+
+    def collected(self, key: str) -> bool:
+        """Drawn like `declines`, by the booking's key."""
+        knobs = self.current()
+        return _draw(knobs.seed, key) < knobs.shipping.collected
 
     def _read(self) -> None:
         try:

@@ -10,6 +10,7 @@ from peakmesh.provider.v1 import loyalty_service_pb2 as pb
 from peakmesh.provider.v1 import loyalty_service_pb2_grpc as rpc
 from tools.providers import checks
 from tools.providers.journal import Journal
+from tools.providers.taken_back import find_taken_back, refuse_taken_back
 
 
 def coins_for(amount_minor: int) -> int:
@@ -30,6 +31,14 @@ class LoyaltyServicer(rpc.LoyaltyServiceServicer):
         key, user_id, currency = request.idempotency_key, request.user_id, request.amount.currency_code
         return pb.GrantCoinsResponse(grant=self._journal.run(lambda db: _grant(db, key, user_id, minor, currency)))
 
+    def RevokeCoins(self, request: pb.RevokeCoinsRequest, _context: Any) -> pb.RevokeCoinsResponse:
+        fields = Fields()
+        checks.key(fields, "idempotency_key", request.idempotency_key)
+        checks.key(fields, "grant_key", request.grant_key)
+        fields.check()
+        key, grant_key = request.idempotency_key, request.grant_key
+        return pb.RevokeCoinsResponse(coins=self._journal.run(lambda db: _revoke(db, key, grant_key)))
+
     def GetGrant(self, request: pb.GetGrantRequest, _context: Any) -> pb.GetGrantResponse:
         key = checks.lone_key(request.idempotency_key)
         known = self._journal.run(lambda db: _find(db, key))
@@ -39,6 +48,7 @@ class LoyaltyServicer(rpc.LoyaltyServiceServicer):
 
 
 def _grant(db: sqlite3.Connection, key: str, user_id: str, minor: int, currency: str) -> pb.Grant:
+    refuse_taken_back(db, "revocations", "grant_key", key)
     known = _find(db, key)
     if known is None:
         coins = coins_for(minor)
@@ -47,6 +57,16 @@ def _grant(db: sqlite3.Connection, key: str, user_id: str, minor: int, currency:
     if (known["user_id"], known["amount_minor"], known["currency"]) != (user_id, minor, currency):
         raise KeyBarred("this key names another grant", metadata={"idempotency_key": key})
     return _message(known)
+
+
+def _revoke(db: sqlite3.Connection, key: str, grant_key: str) -> int:
+    known = find_taken_back(db, "revocations", "grant_key", key, grant_key)
+    if known is None:
+        given = _find(db, grant_key)
+        coins = 0 if given is None else int(given["coins"])
+        db.execute("INSERT INTO revocations VALUES (?, ?, ?, ?)", (key, grant_key, coins, wall_ms()))
+        return coins
+    return int(known["coins"])
 
 
 def _find(db: sqlite3.Connection, key: str) -> sqlite3.Row | None:

@@ -71,6 +71,14 @@ CREATE TABLE IF NOT EXISTS bookings (
     at_ms           INTEGER NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS unbookings (
+    key             TEXT PRIMARY KEY,
+    booking_key     TEXT NOT NULL UNIQUE,
+    outcome         TEXT NOT NULL CHECK (outcome IN ('CANCELLED', 'COLLECTED')),
+    tracking_number TEXT NOT NULL,          -- '' where nothing was booked: the key is barred all the same
+    at_ms           INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS invoices (
     invoice_number INTEGER PRIMARY KEY,
     key            TEXT NOT NULL UNIQUE,
@@ -80,6 +88,15 @@ CREATE TABLE IF NOT EXISTS invoices (
     at_ms          INTEGER NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS credit_notes (
+    key                TEXT PRIMARY KEY,
+    invoice_key        TEXT NOT NULL UNIQUE,
+    credit_note_number INTEGER NOT NULL,    -- 0 where there was no invoice: the key is barred all the same
+    amount_minor       INTEGER NOT NULL,
+    currency           TEXT NOT NULL,
+    at_ms              INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS grants (
     key          TEXT PRIMARY KEY,
     user_id      TEXT NOT NULL,
@@ -87,5 +104,12 @@ CREATE TABLE IF NOT EXISTS grants (
     currency     TEXT NOT NULL,
     coins        INTEGER NOT NULL,
     at_ms        INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS revocations (
+    key       TEXT PRIMARY KEY,
+    grant_key TEXT NOT NULL UNIQUE,
+    coins     INTEGER NOT NULL,             -- 0 where none were given: the key is barred all the same
+    at_ms     INTEGER NOT NULL
 ) WITHOUT ROWID;
 """

@@ -75,7 +75,7 @@ def _server(settings: Settings, knobs: KnobFile, journal: Journal, registry: Col
     )
     wallet = Wallet(journal, settings.sandbox_opening_minor, knobs.declines)
     wallet_service_pb2_grpc.add_WalletServiceServicer_to_server(WalletServicer(wallet), server)
-    shipping_service_pb2_grpc.add_ShippingServiceServicer_to_server(ShippingServicer(journal), server)
+    shipping_service_pb2_grpc.add_ShippingServiceServicer_to_server(ShippingServicer(journal, knobs.collected), server)
     invoice_service_pb2_grpc.add_InvoiceServiceServicer_to_server(InvoiceServicer(journal), server)
     loyalty_service_pb2_grpc.add_LoyaltyServiceServicer_to_server(LoyaltyServicer(journal), server)
     reflection.enable_server_reflection((*SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)

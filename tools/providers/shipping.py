@@ -3,10 +3,11 @@
 import json
 import re
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 from meshkit.clock import wall_ms
-from meshkit.errors import KeyBarred, KeyNotFound
+from meshkit.errors import IllegalState, KeyBarred, KeyNotFound
 from meshkit.money import from_minor
 from meshkit.rpc.fields import Fields
 from peakmesh.order.v1.order_pb2 import ShippingAddress
@@ -14,15 +15,25 @@ from peakmesh.provider.v1 import shipping_service_pb2 as pb
 from peakmesh.provider.v1 import shipping_service_pb2_grpc as rpc
 from tools.providers import checks, tariff
 from tools.providers.journal import Journal
+from tools.providers.taken_back import find_taken_back
 
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 _WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
 _ADDRESS_LIMITS = {"recipient": 100, "street": 200, "city": 100, "postal_code": 16}
 
 
+CANCELLED, COLLECTED = "CANCELLED", "COLLECTED"
+
+
+def _never(_key: str) -> bool:
+    return False
+
+
 class ShippingServicer(rpc.ShippingServiceServicer):
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    """`collected(booking_key)`: whether the parcel has left, so that its booking cannot be taken back."""
+
+    def __init__(self, journal: Journal, collected: Callable[[str], bool] = _never) -> None:
+        self._journal, self._collected = journal, collected
 
     def QuoteShipping(self, request: pb.QuoteShippingRequest, _context: Any) -> pb.QuoteShippingResponse:
         _check_quote(request)
@@ -51,6 +62,17 @@ class ShippingServicer(rpc.ShippingServiceServicer):
         tracking_number = self._journal.run(lambda db: _book(db, request.idempotency_key, request.quote_key))
         booking = pb.Booking(idempotency_key=request.idempotency_key, tracking_number=tracking_number)
         return pb.BookShippingResponse(booking=booking)
+
+    def CancelBooking(self, request: pb.CancelBookingRequest, _context: Any) -> pb.CancelBookingResponse:
+        fields = Fields()
+        checks.key(fields, "idempotency_key", request.idempotency_key)
+        checks.key(fields, "booking_key", request.booking_key)
+        fields.check()
+        key, booking_key = request.idempotency_key, request.booking_key
+        outcome, tracking = self._journal.run(lambda db: _unbook(db, key, booking_key, self._collected(booking_key)))
+        if outcome == COLLECTED:
+            raise IllegalState("the parcel was collected", metadata={"idempotency_key": booking_key})
+        return pb.CancelBookingResponse(tracking_number=tracking)
 
     def GetBooking(self, request: pb.GetBookingRequest, _context: Any) -> pb.GetBookingResponse:
         key = checks.lone_key(request.idempotency_key)
@@ -83,7 +105,22 @@ def _find_booking(db: sqlite3.Connection, key: str) -> sqlite3.Row | None:
     return row
 
 
+def _unbook(db: sqlite3.Connection, key: str, booking_key: str, collected: bool) -> tuple[str, str]:
+    """(outcome, tracking number). Only a parcel that was booked can have been collected."""
+    known = find_taken_back(db, "unbookings", "booking_key", key, booking_key)
+    if known is not None:
+        return known["outcome"], known["tracking_number"]
+    booking = _find_booking(db, booking_key)
+    outcome = COLLECTED if collected and booking is not None else CANCELLED
+    tracking = "" if booking is None else booking["tracking_number"]
+    db.execute("INSERT INTO unbookings VALUES (?, ?, ?, ?, ?)", (key, booking_key, outcome, tracking, wall_ms()))
+    return outcome, tracking
+
+
 def _book(db: sqlite3.Connection, key: str, quote_key: str) -> str:
+    barred = "SELECT 1 FROM unbookings WHERE booking_key = ? AND outcome = ?"
+    if db.execute(barred, (key, CANCELLED)).fetchone() is not None:
+        raise KeyBarred("this booking was cancelled", metadata={"idempotency_key": key})
     known = _find_booking(db, key)
     if known is not None:
         if known["quote_key"] != quote_key:

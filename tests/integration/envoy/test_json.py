@@ -8,8 +8,8 @@ import grpc
 import pytest
 
 from envoy.public_api import Binding, bindings
-from tests.integration.envoy.json_client import JsonAnswer, ask
 from tests.integration.envoy.mesh import Mesh, RefusalError, never, upstream
+from tests.json_client import JsonAnswer, ask
 
 WITH_BODY = [bound for bound in bindings() if bound.body]
 MALFORMED = {

@@ -26,6 +26,15 @@ from tests.integration.kernel.stock_requests import (
 class MoveSuite:
     """Confirm, release, give back; settings of an offer."""
 
+    async def test_many_reservations_are_read_in_the_order_asked(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        first, second = request(), request()
+        await stock.reserve(7, 0, EPOCH, [first, second])
+        unknown = new_order_id(7, 0)
+        found = await stock.reservations([second.order_id, unknown, first.order_id])
+        assert [each and each.order_id for each in found] == [second.order_id, None, first.order_id]
+        assert await stock.reservations([]) == []
+
     async def test_each_move_acts_on_its_own_state_alone_and_once(self, stock: ClockedStock) -> None:
         await opened(stock, 5)
         order = request(quantity=2)

@@ -102,16 +102,22 @@ class World:
 
     async def start_step(self, order_id: str, name: str = "debit") -> None:
         """What payment_worker commits before its call. Raises IntegrityError when the step is there."""
+        await self.start_steps([order_id], name)
+
+    async def start_steps(self, order_ids: Iterable[str], name: str = "debit") -> None:
         now = wall_ms()
-        values: dict[str, Any] = {
-            "order_id": order_id,
-            "step": name,
-            "idempotency_key": f"{order_id}:{name}",
-            "state": "STARTED",
-        }
-        values |= {"currency": "EUR", "deadline_ms": now, "created_ms": now, "updated_ms": now}
+        same = {"step": name, "state": "STARTED", "currency": "EUR"}
+        same_times = {"deadline_ms": now, "created_ms": now, "updated_ms": now}
+        rows = [{"order_id": each, "idempotency_key": f"{each}:{name}"} | same | same_times for each in order_ids]
         async with self.engine.begin() as connection:
-            await connection.execute(insert(payment_step), [values])
+            await connection.execute(insert(payment_step), rows)
+
+    async def end_step(self, order_id: str, name: str, state: str, reason: str = "") -> None:
+        """What payment_worker stores when a provider has answered."""
+        where = (payment_step.c.order_id == order_id, payment_step.c.step == name)
+        async with self.engine.begin() as connection:
+            values = {"state": state, "reason": reason, "updated_ms": wall_ms()}
+            await connection.execute(update(payment_step).where(*where).values(values))
 
     async def age(self, placed: Iterable[AcceptedOrder], **columns: int) -> None:
         ids = [order.order_id for order in placed]

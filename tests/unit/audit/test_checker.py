@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.audit.worlds import FAILED, NOW, PAID, bucket, database, debit, facts, journal, log, row
 from tools.audit.check import check
-from tools.audit.facts import DeadLetter, Facts, Ledger, OfferRow, Published, Reservation, Unread
+from tools.audit.facts import DeadLetter, Facts, Ledger, OfferRow, Published, Reservation, StepRow, Unread
 from tools.audit.invariants import INVARIANTS
 from tools.audit.report import Verdict
 
@@ -76,6 +76,22 @@ BREAKS = {
     "somebody else charged": (facts(journal=journal(debits=[debit(user_id="eve")])), {"I7"}),
     "a charge without an order": (facts(journal=journal(debits=[debit(), debit("order-none")])), {"I7"}),
     "done without an invoice": (facts(journal=journal(settled={PAID: frozenset({"booking", "coins"})})), {"I7"}),
+    "done with its booking cancelled": (facts(journal=journal(taken_back={PAID: frozenset({"booking"})})), {"I7"}),
+    "given back with its parcel still booked": (
+        facts(
+            database=database(
+                orders={PAID: row(PAID, "REFUNDED"), FAILED: row(FAILED, "PAYMENT_FAILED")},
+                offers=[OfferRow(1, "sale", "phone", 10, 0, 0, 2)],
+            ),
+            buckets={(1, 0): bucket(available=10, sold=0, reservations={PAID: Reservation("X", 2, "u", NOW - 60_000)})},
+            journal=journal(debits=[debit(refunded=True)], taken_back={PAID: frozenset({"invoice", "coins"})}),
+        ),
+        {"I7"},
+    ),
+    "a cancel without an end": (
+        facts(database=database(steps=[*database().steps, StepRow(PAID, "unbook", "STARTED")])),
+        {"I6"},
+    ),
     "a transfer out of balance": (facts(journal=journal(ledger=Ledger(["t1"], [], []))), {"I8"}),
     "a balance below zero": (facts(journal=journal(ledger=Ledger([], [], ["u1"]))), {"I8"}),
     "a failed order that holds stock": (

@@ -7,9 +7,9 @@ import pytest
 
 from kernel.payment_steps import BARRED, DEBIT, DONE, FAILED, REFUND, STARTED
 from meshkit.errors import PeakmeshError
-from payment_worker.refund_orders import RefundOrders
 from payment_worker.settle_order import End
 from payment_worker.step_rows import StepRow
+from payment_worker.take_back import TakeBack
 from tests.fakes.payment import SHIPPING, Crash, an_order, some_faults
 from tests.unit.payment_worker.bench import Bench, patience
 
@@ -111,7 +111,7 @@ async def test_a_refund_moves_money_once_and_is_told(crash_at: int) -> None:
     await bench.settle(ORDER)
     row = StepRow(ORDER.order_id, REFUND, state=STARTED, amount_minor=ORDER.amount(SHIPPING), currency="EUR")
     bench.steps.put(ORDER.order_id, row)
-    refunds = RefundOrders(bench.steps, bench.providers, bench.results, patience()[DEBIT])
+    refunds = TakeBack(bench.steps, bench.providers, bench.results, patience())
     bench.world.ticks, bench.world.crash_at = 0, crash_at
     try:
         await refunds.sweep()

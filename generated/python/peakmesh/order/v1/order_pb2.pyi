@@ -38,7 +38,7 @@ class _OrderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderState
     ORDER_STATE_PAID: _OrderState.ValueType  # 5
     """Charged; shipping, invoice and coins are being settled."""
     ORDER_STATE_TO_SHIP: _OrderState.ValueType  # 6
-    """Done: charged, booked, invoiced. Terminal."""
+    """Done: charged, booked, invoiced. Terminal, unless it is cancelled before the parcel is collected."""
     ORDER_STATE_PAYMENT_FAILED: _OrderState.ValueType  # 7
     """Declined or not affordable; nothing was charged. Terminal."""
     ORDER_STATE_EXPIRED: _OrderState.ValueType  # 8
@@ -74,7 +74,7 @@ ORDER_STATE_PAYING: OrderState.ValueType  # 4
 ORDER_STATE_PAID: OrderState.ValueType  # 5
 """Charged; shipping, invoice and coins are being settled."""
 ORDER_STATE_TO_SHIP: OrderState.ValueType  # 6
-"""Done: charged, booked, invoiced. Terminal."""
+"""Done: charged, booked, invoiced. Terminal, unless it is cancelled before the parcel is collected."""
 ORDER_STATE_PAYMENT_FAILED: OrderState.ValueType  # 7
 """Declined or not affordable; nothing was charged. Terminal."""
 ORDER_STATE_EXPIRED: OrderState.ValueType  # 8
@@ -153,6 +153,7 @@ class Order(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     QUEUE_ETA_SECONDS_FIELD_NUMBER: _builtins.int
+    CANCELLING_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """Server-made and time-ordered (UUIDv8)."""
     sale_id: _builtins.str
@@ -167,6 +168,8 @@ class Order(_message.Message):
     """Why it ended as it did, in words; empty while all is well."""
     queue_eta_seconds: _builtins.float
     """While PENDING or QUEUED: seconds until the database should have it, from backlog and drain rate; absent where unknown."""
+    cancelling: _builtins.bool
+    """While PAID or TO_SHIP: a cancel was asked for. The carrier is asked first, then the money goes back: REFUNDED."""
     @_builtins.property
     def unit_price(self) -> _money_pb2.Money:
         """Price of one unit."""
@@ -212,10 +215,11 @@ class Order(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         queue_eta_seconds: _builtins.float | None = ...,
+        cancelling: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_queue_eta_seconds", b"_queue_eta_seconds", "accept_time", b"accept_time", "discount", b"discount", "expire_time", b"expire_time", "queue_eta_seconds", b"queue_eta_seconds", "shipping", b"shipping", "total", b"total", "unit_price", b"unit_price", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_queue_eta_seconds", b"_queue_eta_seconds", "accept_time", b"accept_time", "discount", b"discount", "expire_time", b"expire_time", "order_id", b"order_id", "quantity", b"quantity", "queue_eta_seconds", b"queue_eta_seconds", "sale_id", b"sale_id", "shipping", b"shipping", "sku", b"sku", "state", b"state", "state_reason", b"state_reason", "total", b"total", "unit_price", b"unit_price", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_queue_eta_seconds", b"_queue_eta_seconds", "accept_time", b"accept_time", "cancelling", b"cancelling", "discount", b"discount", "expire_time", b"expire_time", "order_id", b"order_id", "quantity", b"quantity", "queue_eta_seconds", b"queue_eta_seconds", "sale_id", b"sale_id", "shipping", b"shipping", "sku", b"sku", "state", b"state", "state_reason", b"state_reason", "total", b"total", "unit_price", b"unit_price", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__queue_eta_seconds: _TypeAlias = _typing.Literal["queue_eta_seconds"]  # noqa: Y015
     _WhichOneofArgType__queue_eta_seconds: _TypeAlias = _typing.Literal["_queue_eta_seconds", b"_queue_eta_seconds"]  # noqa: Y015

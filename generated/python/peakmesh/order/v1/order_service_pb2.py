@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from peakmesh.order.v1 import order_pb2 as peakmesh_dot_order_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%peakmesh/order/v1/order_service.proto\x12\x11peakmesh.order.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1dpeakmesh/order/v1/order.proto\"#\n\x0fGetOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\";\n\x10GetOrderResponse\x12\'\n\x05order\x18\x01 \x01(\x0b\x32\x18.peakmesh.order.v1.Order\":\n\x11ListOrdersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x12ListOrdersResponse\x12(\n\x06orders\x18\x01 \x03(\x0b\x32\x18.peakmesh.order.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xf1\x01\n\x0cOrderService\x12r\n\x08GetOrder\x12\".peakmesh.order.v1.GetOrderRequest\x1a#.peakmesh.order.v1.GetOrderResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12m\n\nListOrders\x12$.peakmesh.order.v1.ListOrdersRequest\x1a%.peakmesh.order.v1.ListOrdersResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/ordersb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%peakmesh/order/v1/order_service.proto\x12\x11peakmesh.order.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1dpeakmesh/order/v1/order.proto\"#\n\x0fGetOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\";\n\x10GetOrderResponse\x12\'\n\x05order\x18\x01 \x01(\x0b\x32\x18.peakmesh.order.v1.Order\":\n\x11ListOrdersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x12ListOrdersResponse\x12(\n\x06orders\x18\x01 \x03(\x0b\x32\x18.peakmesh.order.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x11WatchOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"=\n\x12WatchOrderResponse\x12\'\n\x05order\x18\x01 \x01(\x0b\x32\x18.peakmesh.order.v1.Order\"J\n\x12\x43\x61ncelOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\">\n\x13\x43\x61ncelOrderResponse\x12\'\n\x05order\x18\x01 \x01(\x0b\x32\x18.peakmesh.order.v1.Order2\xfc\x03\n\x0cOrderService\x12r\n\x08GetOrder\x12\".peakmesh.order.v1.GetOrderRequest\x1a#.peakmesh.order.v1.GetOrderResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12m\n\nListOrders\x12$.peakmesh.order.v1.ListOrdersRequest\x1a%.peakmesh.order.v1.ListOrdersResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/orders\x12\x80\x01\n\nWatchOrder\x12$.peakmesh.order.v1.WatchOrderRequest\x1a%.peakmesh.order.v1.WatchOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\x85\x01\n\x0b\x43\x61ncelOrder\x12%.peakmesh.order.v1.CancelOrderRequest\x1a&.peakmesh.order.v1.CancelOrderResponse\"\'\x82\xd3\xe4\x93\x02!\"\x1c/v1/orders/{order_id}:cancel:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +37,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._serialized_options = b'\202\323\344\223\002\027\022\025/v1/orders/{order_id}'
   _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\202\323\344\223\002\014\022\n/v1/orders'
+  _globals['_ORDERSERVICE'].methods_by_name['WatchOrder']._loaded_options = None
+  _globals['_ORDERSERVICE'].methods_by_name['WatchOrder']._serialized_options = b'\202\323\344\223\002\035\022\033/v1/orders/{order_id}:watch'
+  _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._loaded_options = None
+  _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\202\323\344\223\002!\"\034/v1/orders/{order_id}:cancel:\001*'
   _globals['_GETORDERREQUEST']._serialized_start=121
   _globals['_GETORDERREQUEST']._serialized_end=156
   _globals['_GETORDERRESPONSE']._serialized_start=158
@@ -45,6 +49,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTORDERSREQUEST']._serialized_end=277
   _globals['_LISTORDERSRESPONSE']._serialized_start=279
   _globals['_LISTORDERSRESPONSE']._serialized_end=366
-  _globals['_ORDERSERVICE']._serialized_start=369
-  _globals['_ORDERSERVICE']._serialized_end=610
+  _globals['_WATCHORDERREQUEST']._serialized_start=368
+  _globals['_WATCHORDERREQUEST']._serialized_end=405
+  _globals['_WATCHORDERRESPONSE']._serialized_start=407
+  _globals['_WATCHORDERRESPONSE']._serialized_end=468
+  _globals['_CANCELORDERREQUEST']._serialized_start=470
+  _globals['_CANCELORDERREQUEST']._serialized_end=544
+  _globals['_CANCELORDERRESPONSE']._serialized_start=546
+  _globals['_CANCELORDERRESPONSE']._serialized_end=608
+  _globals['_ORDERSERVICE']._serialized_start=611
+  _globals['_ORDERSERVICE']._serialized_end=1119
 # @@protoc_insertion_point(module_scope)

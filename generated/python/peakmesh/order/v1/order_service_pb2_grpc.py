@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OrderServiceStub:
-    """Reads of orders. A caller sees their own orders alone; role `service` sees all.
+    """Orders once they are placed. A caller sees their own orders alone; role `service` sees all.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,20 @@ class OrderServiceStub:
                 request_serializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.ListOrdersRequest.SerializeToString,
                 response_deserializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.ListOrdersResponse.FromString,
                 _registered_method=True)
+        self.WatchOrder = channel.unary_stream(
+                '/peakmesh.order.v1.OrderService/WatchOrder',
+                request_serializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.WatchOrderRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.WatchOrderResponse.FromString,
+                _registered_method=True)
+        self.CancelOrder = channel.unary_unary(
+                '/peakmesh.order.v1.OrderService/CancelOrder',
+                request_serializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.CancelOrderRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.CancelOrderResponse.FromString,
+                _registered_method=True)
 
 
 class OrderServiceServicer:
-    """Reads of orders. A caller sees their own orders alone; role `service` sees all.
+    """Orders once they are placed. A caller sees their own orders alone; role `service` sees all.
     """
 
     def GetOrder(self, request, context):
@@ -60,6 +70,23 @@ class OrderServiceServicer:
 
     def ListOrders(self, request, context):
         """The caller's orders, newest first. Errors: INVALID_FIELD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchOrder(self, request, context):
+        """The order as it is, then each move, none left out; ends with OK at a terminal state. UNAVAILABLE: watch again.
+        Errors: INVALID_FIELD, ORDER_NOT_FOUND, OVERLOADED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelOrder(self, request, context):
+        """Gives an order up: at once before its charge, by a refund after it. Asked again, the answer is the same.
+        Errors: INVALID_FIELD, ORDER_NOT_FOUND, ILLEGAL_STATE with RetryInfo while it has no row or is being charged, and
+        without where it ended otherwise or its parcel was collected.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +105,16 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     request_deserializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.ListOrdersRequest.FromString,
                     response_serializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.ListOrdersResponse.SerializeToString,
             ),
+            'WatchOrder': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchOrder,
+                    request_deserializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.WatchOrderRequest.FromString,
+                    response_serializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.WatchOrderResponse.SerializeToString,
+            ),
+            'CancelOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelOrder,
+                    request_deserializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.CancelOrderRequest.FromString,
+                    response_serializer=peakmesh_dot_order_dot_v1_dot_order__service__pb2.CancelOrderResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'peakmesh.order.v1.OrderService', rpc_method_handlers)
@@ -87,7 +124,7 @@ def add_OrderServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrderService:
-    """Reads of orders. A caller sees their own orders alone; role `service` sees all.
+    """Orders once they are placed. A caller sees their own orders alone; role `service` sees all.
     """
 
     @staticmethod
@@ -134,6 +171,60 @@ class OrderService:
             '/peakmesh.order.v1.OrderService/ListOrders',
             peakmesh_dot_order_dot_v1_dot_order__service__pb2.ListOrdersRequest.SerializeToString,
             peakmesh_dot_order_dot_v1_dot_order__service__pb2.ListOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/peakmesh.order.v1.OrderService/WatchOrder',
+            peakmesh_dot_order_dot_v1_dot_order__service__pb2.WatchOrderRequest.SerializeToString,
+            peakmesh_dot_order_dot_v1_dot_order__service__pb2.WatchOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.order.v1.OrderService/CancelOrder',
+            peakmesh_dot_order_dot_v1_dot_order__service__pb2.CancelOrderRequest.SerializeToString,
+            peakmesh_dot_order_dot_v1_dot_order__service__pb2.CancelOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

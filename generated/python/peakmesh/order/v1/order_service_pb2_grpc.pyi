@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OrderServiceStub:
-    """Reads of orders. A caller sees their own orders alone; role `service` sees all."""
+    """Orders once they are placed. A caller sees their own orders alone; role `service` sees all."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -37,19 +37,37 @@ class OrderServiceStub:
     """One order; answered from the reservation while the database has no row. Errors: INVALID_FIELD, ORDER_NOT_FOUND."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]
     """The caller's orders, newest first. Errors: INVALID_FIELD."""
+    WatchOrder: _grpc.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.WatchOrderResponse]
+    """The order as it is, then each move, none left out; ends with OK at a terminal state. UNAVAILABLE: watch again.
+    Errors: INVALID_FIELD, ORDER_NOT_FOUND, OVERLOADED.
+    """
+    CancelOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.CancelOrderRequest, _order_service_pb2.CancelOrderResponse]
+    """Gives an order up: at once before its charge, by a refund after it. Asked again, the answer is the same.
+    Errors: INVALID_FIELD, ORDER_NOT_FOUND, ILLEGAL_STATE with RetryInfo while it has no row or is being charged, and
+    without where it ended otherwise or its parcel was collected.
+    """
 
 @_typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
-    """Reads of orders. A caller sees their own orders alone; role `service` sees all."""
+    """Orders once they are placed. A caller sees their own orders alone; role `service` sees all."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]  # type: ignore[assignment]
     """One order; answered from the reservation while the database has no row. Errors: INVALID_FIELD, ORDER_NOT_FOUND."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """The caller's orders, newest first. Errors: INVALID_FIELD."""
+    WatchOrder: _aio.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.WatchOrderResponse]  # type: ignore[assignment]
+    """The order as it is, then each move, none left out; ends with OK at a terminal state. UNAVAILABLE: watch again.
+    Errors: INVALID_FIELD, ORDER_NOT_FOUND, OVERLOADED.
+    """
+    CancelOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CancelOrderRequest, _order_service_pb2.CancelOrderResponse]  # type: ignore[assignment]
+    """Gives an order up: at once before its charge, by a refund after it. Asked again, the answer is the same.
+    Errors: INVALID_FIELD, ORDER_NOT_FOUND, ILLEGAL_STATE with RetryInfo while it has no row or is being charged, and
+    without where it ended otherwise or its parcel was collected.
+    """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads of orders. A caller sees their own orders alone; role `service` sees all."""
+    """Orders once they are placed. A caller sees their own orders alone; role `service` sees all."""
 
     @_abc_1.abstractmethod
     def GetOrder(
@@ -66,5 +84,26 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.ListOrdersResponse, _abc.Awaitable[_order_service_pb2.ListOrdersResponse]]:
         """The caller's orders, newest first. Errors: INVALID_FIELD."""
+
+    @_abc_1.abstractmethod
+    def WatchOrder(
+        self,
+        request: _order_service_pb2.WatchOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_order_service_pb2.WatchOrderResponse], _abc.AsyncIterator[_order_service_pb2.WatchOrderResponse]]:
+        """The order as it is, then each move, none left out; ends with OK at a terminal state. UNAVAILABLE: watch again.
+        Errors: INVALID_FIELD, ORDER_NOT_FOUND, OVERLOADED.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelOrder(
+        self,
+        request: _order_service_pb2.CancelOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_service_pb2.CancelOrderResponse, _abc.Awaitable[_order_service_pb2.CancelOrderResponse]]:
+        """Gives an order up: at once before its charge, by a refund after it. Asked again, the answer is the same.
+        Errors: INVALID_FIELD, ORDER_NOT_FOUND, ILLEGAL_STATE with RetryInfo while it has no row or is being charged, and
+        without where it ended otherwise or its parcel was collected.
+        """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*peakmesh/provider/v1/invoice_service.proto\x12\x14peakmesh.provider.v1\x1a\x17google/type/money.proto\"c\n\x13IssueInvoiceRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\"\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\"^\n\x07Invoice\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x16\n\x0einvoice_number\x18\x02 \x01(\x03\x12\"\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\"F\n\x14IssueInvoiceResponse\x12.\n\x07invoice\x18\x01 \x01(\x0b\x32\x1d.peakmesh.provider.v1.Invoice\",\n\x11GetInvoiceRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\"D\n\x12GetInvoiceResponse\x12.\n\x07invoice\x18\x01 \x01(\x0b\x32\x1d.peakmesh.provider.v1.Invoice2\xd8\x01\n\x0eInvoiceService\x12\x65\n\x0cIssueInvoice\x12).peakmesh.provider.v1.IssueInvoiceRequest\x1a*.peakmesh.provider.v1.IssueInvoiceResponse\x12_\n\nGetInvoice\x12\'.peakmesh.provider.v1.GetInvoiceRequest\x1a(.peakmesh.provider.v1.GetInvoiceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*peakmesh/provider/v1/invoice_service.proto\x12\x14peakmesh.provider.v1\x1a\x17google/type/money.proto\"c\n\x13IssueInvoiceRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\"\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\"^\n\x07Invoice\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x16\n\x0einvoice_number\x18\x02 \x01(\x03\x12\"\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\"F\n\x14IssueInvoiceResponse\x12.\n\x07invoice\x18\x01 \x01(\x0b\x32\x1d.peakmesh.provider.v1.Invoice\"F\n\x16IssueCreditNoteRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x13\n\x0binvoice_key\x18\x02 \x01(\t\"5\n\x17IssueCreditNoteResponse\x12\x1a\n\x12\x63redit_note_number\x18\x01 \x01(\x03\",\n\x11GetInvoiceRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\"D\n\x12GetInvoiceResponse\x12.\n\x07invoice\x18\x01 \x01(\x0b\x32\x1d.peakmesh.provider.v1.Invoice2\xc8\x02\n\x0eInvoiceService\x12\x65\n\x0cIssueInvoice\x12).peakmesh.provider.v1.IssueInvoiceRequest\x1a*.peakmesh.provider.v1.IssueInvoiceResponse\x12n\n\x0fIssueCreditNote\x12,.peakmesh.provider.v1.IssueCreditNoteRequest\x1a-.peakmesh.provider.v1.IssueCreditNoteResponse\x12_\n\nGetInvoice\x12\'.peakmesh.provider.v1.GetInvoiceRequest\x1a(.peakmesh.provider.v1.GetInvoiceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,10 +38,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVOICE']._serialized_end=288
   _globals['_ISSUEINVOICERESPONSE']._serialized_start=290
   _globals['_ISSUEINVOICERESPONSE']._serialized_end=360
-  _globals['_GETINVOICEREQUEST']._serialized_start=362
-  _globals['_GETINVOICEREQUEST']._serialized_end=406
-  _globals['_GETINVOICERESPONSE']._serialized_start=408
-  _globals['_GETINVOICERESPONSE']._serialized_end=476
-  _globals['_INVOICESERVICE']._serialized_start=479
-  _globals['_INVOICESERVICE']._serialized_end=695
+  _globals['_ISSUECREDITNOTEREQUEST']._serialized_start=362
+  _globals['_ISSUECREDITNOTEREQUEST']._serialized_end=432
+  _globals['_ISSUECREDITNOTERESPONSE']._serialized_start=434
+  _globals['_ISSUECREDITNOTERESPONSE']._serialized_end=487
+  _globals['_GETINVOICEREQUEST']._serialized_start=489
+  _globals['_GETINVOICEREQUEST']._serialized_end=533
+  _globals['_GETINVOICERESPONSE']._serialized_start=535
+  _globals['_GETINVOICERESPONSE']._serialized_end=603
+  _globals['_INVOICESERVICE']._serialized_start=606
+  _globals['_INVOICESERVICE']._serialized_end=934
 # @@protoc_insertion_point(module_scope)

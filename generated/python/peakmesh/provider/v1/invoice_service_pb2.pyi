@@ -106,6 +106,54 @@ class IssueInvoiceResponse(_message.Message):
 Global___IssueInvoiceResponse: _TypeAlias = IssueInvoiceResponse  # noqa: Y015
 
 @_typing.final
+class IssueCreditNoteRequest(_message.Message):
+    """Asks for a credit note."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    INVOICE_KEY_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    """`order_id:credit`."""
+    invoice_key: _builtins.str
+    """Key of the invoice."""
+    def __init__(
+        self,
+        *,
+        idempotency_key: _builtins.str = ...,
+        invoice_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "invoice_key", b"invoice_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IssueCreditNoteRequest: _TypeAlias = IssueCreditNoteRequest  # noqa: Y015
+
+@_typing.final
+class IssueCreditNoteResponse(_message.Message):
+    """Answers IssueCreditNote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDIT_NOTE_NUMBER_FIELD_NUMBER: _builtins.int
+    credit_note_number: _builtins.int
+    """Counted from 1 without gaps; 0 where there was no invoice to credit."""
+    def __init__(
+        self,
+        *,
+        credit_note_number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credit_note_number", b"credit_note_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IssueCreditNoteResponse: _TypeAlias = IssueCreditNoteResponse  # noqa: Y015
+
+@_typing.final
 class GetInvoiceRequest(_message.Message):
     """Asks for an invoice by key."""
 

@@ -40,6 +40,11 @@ class InvoiceServiceStub:
                 request_serializer=peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueInvoiceRequest.SerializeToString,
                 response_deserializer=peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueInvoiceResponse.FromString,
                 _registered_method=True)
+        self.IssueCreditNote = channel.unary_unary(
+                '/peakmesh.provider.v1.InvoiceService/IssueCreditNote',
+                request_serializer=peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueCreditNoteRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueCreditNoteResponse.FromString,
+                _registered_method=True)
         self.GetInvoice = channel.unary_unary(
                 '/peakmesh.provider.v1.InvoiceService/GetInvoice',
                 request_serializer=peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.GetInvoiceRequest.SerializeToString,
@@ -52,7 +57,15 @@ class InvoiceServiceServicer:
     """
 
     def IssueInvoice(self, request, context):
-        """Writes an invoice. Idempotent by key. Errors: INVALID_FIELD.
+        """Writes an invoice. Idempotent by key. Errors: INVALID_FIELD, KEY_BARRED once credited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IssueCreditNote(self, request, context):
+        """Writes the credit note of an invoice and bars its key for ever, one never seen too. Idempotent by key.
+        Errors: INVALID_FIELD, KEY_BARRED where either key is part of another.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,6 +85,11 @@ def add_InvoiceServiceServicer_to_server(servicer, server):
                     servicer.IssueInvoice,
                     request_deserializer=peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueInvoiceRequest.FromString,
                     response_serializer=peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueInvoiceResponse.SerializeToString,
+            ),
+            'IssueCreditNote': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueCreditNote,
+                    request_deserializer=peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueCreditNoteRequest.FromString,
+                    response_serializer=peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueCreditNoteResponse.SerializeToString,
             ),
             'GetInvoice': grpc.unary_unary_rpc_method_handler(
                     servicer.GetInvoice,
@@ -107,6 +125,33 @@ class InvoiceService:
             '/peakmesh.provider.v1.InvoiceService/IssueInvoice',
             peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueInvoiceRequest.SerializeToString,
             peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueInvoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueCreditNote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.provider.v1.InvoiceService/IssueCreditNote',
+            peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueCreditNoteRequest.SerializeToString,
+            peakmesh_dot_provider_dot_v1_dot_invoice__service__pb2.IssueCreditNoteResponse.FromString,
             options,
             channel_credentials,
             insecure,

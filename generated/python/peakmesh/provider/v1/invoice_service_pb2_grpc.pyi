@@ -34,7 +34,11 @@ class InvoiceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> InvoiceServiceAsyncStub: ...
     IssueInvoice: _grpc.UnaryUnaryMultiCallable[_invoice_service_pb2.IssueInvoiceRequest, _invoice_service_pb2.IssueInvoiceResponse]
-    """Writes an invoice. Idempotent by key. Errors: INVALID_FIELD."""
+    """Writes an invoice. Idempotent by key. Errors: INVALID_FIELD, KEY_BARRED once credited."""
+    IssueCreditNote: _grpc.UnaryUnaryMultiCallable[_invoice_service_pb2.IssueCreditNoteRequest, _invoice_service_pb2.IssueCreditNoteResponse]
+    """Writes the credit note of an invoice and bars its key for ever, one never seen too. Idempotent by key.
+    Errors: INVALID_FIELD, KEY_BARRED where either key is part of another.
+    """
     GetInvoice: _grpc.UnaryUnaryMultiCallable[_invoice_service_pb2.GetInvoiceRequest, _invoice_service_pb2.GetInvoiceResponse]
     """What is written under a key. Errors: KEY_NOT_FOUND."""
 
@@ -44,7 +48,11 @@ class InvoiceServiceAsyncStub(InvoiceServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     IssueInvoice: _aio.UnaryUnaryMultiCallable[_invoice_service_pb2.IssueInvoiceRequest, _invoice_service_pb2.IssueInvoiceResponse]  # type: ignore[assignment]
-    """Writes an invoice. Idempotent by key. Errors: INVALID_FIELD."""
+    """Writes an invoice. Idempotent by key. Errors: INVALID_FIELD, KEY_BARRED once credited."""
+    IssueCreditNote: _aio.UnaryUnaryMultiCallable[_invoice_service_pb2.IssueCreditNoteRequest, _invoice_service_pb2.IssueCreditNoteResponse]  # type: ignore[assignment]
+    """Writes the credit note of an invoice and bars its key for ever, one never seen too. Idempotent by key.
+    Errors: INVALID_FIELD, KEY_BARRED where either key is part of another.
+    """
     GetInvoice: _aio.UnaryUnaryMultiCallable[_invoice_service_pb2.GetInvoiceRequest, _invoice_service_pb2.GetInvoiceResponse]  # type: ignore[assignment]
     """What is written under a key. Errors: KEY_NOT_FOUND."""
 
@@ -57,7 +65,17 @@ class InvoiceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _invoice_service_pb2.IssueInvoiceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_invoice_service_pb2.IssueInvoiceResponse, _abc.Awaitable[_invoice_service_pb2.IssueInvoiceResponse]]:
-        """Writes an invoice. Idempotent by key. Errors: INVALID_FIELD."""
+        """Writes an invoice. Idempotent by key. Errors: INVALID_FIELD, KEY_BARRED once credited."""
+
+    @_abc_1.abstractmethod
+    def IssueCreditNote(
+        self,
+        request: _invoice_service_pb2.IssueCreditNoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_invoice_service_pb2.IssueCreditNoteResponse, _abc.Awaitable[_invoice_service_pb2.IssueCreditNoteResponse]]:
+        """Writes the credit note of an invoice and bars its key for ever, one never seen too. Idempotent by key.
+        Errors: INVALID_FIELD, KEY_BARRED where either key is part of another.
+        """
 
     @_abc_1.abstractmethod
     def GetInvoice(

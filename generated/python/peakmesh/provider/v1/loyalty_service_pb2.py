@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*peakmesh/provider/v1/loyalty_service.proto\x12\x14peakmesh.provider.v1\x1a\x17google/type/money.proto\"a\n\x11GrantCoinsRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\"\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\"@\n\x05Grant\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\r\n\x05\x63oins\x18\x03 \x01(\x03\"@\n\x12GrantCoinsResponse\x12*\n\x05grant\x18\x01 \x01(\x0b\x32\x1b.peakmesh.provider.v1.Grant\"*\n\x0fGetGrantRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\">\n\x10GetGrantResponse\x12*\n\x05grant\x18\x01 \x01(\x0b\x32\x1b.peakmesh.provider.v1.Grant2\xcc\x01\n\x0eLoyaltyService\x12_\n\nGrantCoins\x12\'.peakmesh.provider.v1.GrantCoinsRequest\x1a(.peakmesh.provider.v1.GrantCoinsResponse\x12Y\n\x08GetGrant\x12%.peakmesh.provider.v1.GetGrantRequest\x1a&.peakmesh.provider.v1.GetGrantResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*peakmesh/provider/v1/loyalty_service.proto\x12\x14peakmesh.provider.v1\x1a\x17google/type/money.proto\"a\n\x11GrantCoinsRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\"\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\"@\n\x05Grant\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\r\n\x05\x63oins\x18\x03 \x01(\x03\"@\n\x12GrantCoinsResponse\x12*\n\x05grant\x18\x01 \x01(\x0b\x32\x1b.peakmesh.provider.v1.Grant\"@\n\x12RevokeCoinsRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x11\n\tgrant_key\x18\x02 \x01(\t\"$\n\x13RevokeCoinsResponse\x12\r\n\x05\x63oins\x18\x01 \x01(\x03\"*\n\x0fGetGrantRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\">\n\x10GetGrantResponse\x12*\n\x05grant\x18\x01 \x01(\x0b\x32\x1b.peakmesh.provider.v1.Grant2\xb0\x02\n\x0eLoyaltyService\x12_\n\nGrantCoins\x12\'.peakmesh.provider.v1.GrantCoinsRequest\x1a(.peakmesh.provider.v1.GrantCoinsResponse\x12\x62\n\x0bRevokeCoins\x12(.peakmesh.provider.v1.RevokeCoinsRequest\x1a).peakmesh.provider.v1.RevokeCoinsResponse\x12Y\n\x08GetGrant\x12%.peakmesh.provider.v1.GetGrantRequest\x1a&.peakmesh.provider.v1.GetGrantResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,10 +38,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRANT']._serialized_end=256
   _globals['_GRANTCOINSRESPONSE']._serialized_start=258
   _globals['_GRANTCOINSRESPONSE']._serialized_end=322
-  _globals['_GETGRANTREQUEST']._serialized_start=324
-  _globals['_GETGRANTREQUEST']._serialized_end=366
-  _globals['_GETGRANTRESPONSE']._serialized_start=368
-  _globals['_GETGRANTRESPONSE']._serialized_end=430
-  _globals['_LOYALTYSERVICE']._serialized_start=433
-  _globals['_LOYALTYSERVICE']._serialized_end=637
+  _globals['_REVOKECOINSREQUEST']._serialized_start=324
+  _globals['_REVOKECOINSREQUEST']._serialized_end=388
+  _globals['_REVOKECOINSRESPONSE']._serialized_start=390
+  _globals['_REVOKECOINSRESPONSE']._serialized_end=426
+  _globals['_GETGRANTREQUEST']._serialized_start=428
+  _globals['_GETGRANTREQUEST']._serialized_end=470
+  _globals['_GETGRANTRESPONSE']._serialized_start=472
+  _globals['_GETGRANTRESPONSE']._serialized_end=534
+  _globals['_LOYALTYSERVICE']._serialized_start=537
+  _globals['_LOYALTYSERVICE']._serialized_end=841
 # @@protoc_insertion_point(module_scope)

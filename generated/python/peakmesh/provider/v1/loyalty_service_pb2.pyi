@@ -104,6 +104,54 @@ class GrantCoinsResponse(_message.Message):
 Global___GrantCoinsResponse: _TypeAlias = GrantCoinsResponse  # noqa: Y015
 
 @_typing.final
+class RevokeCoinsRequest(_message.Message):
+    """Asks to take coins back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    GRANT_KEY_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    """`order_id:revoke`."""
+    grant_key: _builtins.str
+    """Key of the grant."""
+    def __init__(
+        self,
+        *,
+        idempotency_key: _builtins.str = ...,
+        grant_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant_key", b"grant_key", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeCoinsRequest: _TypeAlias = RevokeCoinsRequest  # noqa: Y015
+
+@_typing.final
+class RevokeCoinsResponse(_message.Message):
+    """Answers RevokeCoins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COINS_FIELD_NUMBER: _builtins.int
+    coins: _builtins.int
+    """How many were taken back; 0 where none were given."""
+    def __init__(
+        self,
+        *,
+        coins: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coins", b"coins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeCoinsResponse: _TypeAlias = RevokeCoinsResponse  # noqa: Y015
+
+@_typing.final
 class GetGrantRequest(_message.Message):
     """Asks for a grant."""
 

@@ -40,6 +40,11 @@ class LoyaltyServiceStub:
                 request_serializer=peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.GrantCoinsRequest.SerializeToString,
                 response_deserializer=peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.GrantCoinsResponse.FromString,
                 _registered_method=True)
+        self.RevokeCoins = channel.unary_unary(
+                '/peakmesh.provider.v1.LoyaltyService/RevokeCoins',
+                request_serializer=peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.RevokeCoinsRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.RevokeCoinsResponse.FromString,
+                _registered_method=True)
         self.GetGrant = channel.unary_unary(
                 '/peakmesh.provider.v1.LoyaltyService/GetGrant',
                 request_serializer=peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.GetGrantRequest.SerializeToString,
@@ -52,7 +57,16 @@ class LoyaltyServiceServicer:
     """
 
     def GrantCoins(self, request, context):
-        """Gives coins worth 1 % of what was paid, rounded down, one coin a minor unit. Idempotent by key. Errors: INVALID_FIELD.
+        """Gives coins worth 1 % of what was paid, rounded down, one coin a minor unit. Idempotent by key.
+        Errors: INVALID_FIELD, KEY_BARRED once revoked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeCoins(self, request, context):
+        """Takes the coins of a grant back and bars its key for ever, one never seen too. Idempotent by key.
+        Errors: INVALID_FIELD, KEY_BARRED where either key is part of another.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,6 +86,11 @@ def add_LoyaltyServiceServicer_to_server(servicer, server):
                     servicer.GrantCoins,
                     request_deserializer=peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.GrantCoinsRequest.FromString,
                     response_serializer=peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.GrantCoinsResponse.SerializeToString,
+            ),
+            'RevokeCoins': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeCoins,
+                    request_deserializer=peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.RevokeCoinsRequest.FromString,
+                    response_serializer=peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.RevokeCoinsResponse.SerializeToString,
             ),
             'GetGrant': grpc.unary_unary_rpc_method_handler(
                     servicer.GetGrant,
@@ -107,6 +126,33 @@ class LoyaltyService:
             '/peakmesh.provider.v1.LoyaltyService/GrantCoins',
             peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.GrantCoinsRequest.SerializeToString,
             peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.GrantCoinsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeCoins(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.provider.v1.LoyaltyService/RevokeCoins',
+            peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.RevokeCoinsRequest.SerializeToString,
+            peakmesh_dot_provider_dot_v1_dot_loyalty__service__pb2.RevokeCoinsResponse.FromString,
             options,
             channel_credentials,
             insecure,

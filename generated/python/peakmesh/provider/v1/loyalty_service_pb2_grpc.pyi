@@ -34,7 +34,13 @@ class LoyaltyServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LoyaltyServiceAsyncStub: ...
     GrantCoins: _grpc.UnaryUnaryMultiCallable[_loyalty_service_pb2.GrantCoinsRequest, _loyalty_service_pb2.GrantCoinsResponse]
-    """Gives coins worth 1 % of what was paid, rounded down, one coin a minor unit. Idempotent by key. Errors: INVALID_FIELD."""
+    """Gives coins worth 1 % of what was paid, rounded down, one coin a minor unit. Idempotent by key.
+    Errors: INVALID_FIELD, KEY_BARRED once revoked.
+    """
+    RevokeCoins: _grpc.UnaryUnaryMultiCallable[_loyalty_service_pb2.RevokeCoinsRequest, _loyalty_service_pb2.RevokeCoinsResponse]
+    """Takes the coins of a grant back and bars its key for ever, one never seen too. Idempotent by key.
+    Errors: INVALID_FIELD, KEY_BARRED where either key is part of another.
+    """
     GetGrant: _grpc.UnaryUnaryMultiCallable[_loyalty_service_pb2.GetGrantRequest, _loyalty_service_pb2.GetGrantResponse]
     """What was given under a key. Errors: KEY_NOT_FOUND."""
 
@@ -44,7 +50,13 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GrantCoins: _aio.UnaryUnaryMultiCallable[_loyalty_service_pb2.GrantCoinsRequest, _loyalty_service_pb2.GrantCoinsResponse]  # type: ignore[assignment]
-    """Gives coins worth 1 % of what was paid, rounded down, one coin a minor unit. Idempotent by key. Errors: INVALID_FIELD."""
+    """Gives coins worth 1 % of what was paid, rounded down, one coin a minor unit. Idempotent by key.
+    Errors: INVALID_FIELD, KEY_BARRED once revoked.
+    """
+    RevokeCoins: _aio.UnaryUnaryMultiCallable[_loyalty_service_pb2.RevokeCoinsRequest, _loyalty_service_pb2.RevokeCoinsResponse]  # type: ignore[assignment]
+    """Takes the coins of a grant back and bars its key for ever, one never seen too. Idempotent by key.
+    Errors: INVALID_FIELD, KEY_BARRED where either key is part of another.
+    """
     GetGrant: _aio.UnaryUnaryMultiCallable[_loyalty_service_pb2.GetGrantRequest, _loyalty_service_pb2.GetGrantResponse]  # type: ignore[assignment]
     """What was given under a key. Errors: KEY_NOT_FOUND."""
 
@@ -57,7 +69,19 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_service_pb2.GrantCoinsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_service_pb2.GrantCoinsResponse, _abc.Awaitable[_loyalty_service_pb2.GrantCoinsResponse]]:
-        """Gives coins worth 1 % of what was paid, rounded down, one coin a minor unit. Idempotent by key. Errors: INVALID_FIELD."""
+        """Gives coins worth 1 % of what was paid, rounded down, one coin a minor unit. Idempotent by key.
+        Errors: INVALID_FIELD, KEY_BARRED once revoked.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeCoins(
+        self,
+        request: _loyalty_service_pb2.RevokeCoinsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_service_pb2.RevokeCoinsResponse, _abc.Awaitable[_loyalty_service_pb2.RevokeCoinsResponse]]:
+        """Takes the coins of a grant back and bars its key for ever, one never seen too. Idempotent by key.
+        Errors: INVALID_FIELD, KEY_BARRED where either key is part of another.
+        """
 
     @_abc_1.abstractmethod
     def GetGrant(

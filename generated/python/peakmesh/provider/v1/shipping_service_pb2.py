@@ -26,7 +26,7 @@ from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from peakmesh.order.v1 import order_pb2 as peakmesh_dot_order_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+peakmesh/provider/v1/shipping_service.proto\x12\x14peakmesh.provider.v1\x1a\x17google/type/money.proto\x1a\x1dpeakmesh/order/v1/order.proto\"\x91\x01\n\x14QuoteShippingRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x14\n\x0cweight_grams\x18\x02 \x01(\x05\x12\x33\n\x07\x61\x64\x64ress\x18\x03 \x01(\x0b\x32\".peakmesh.order.v1.ShippingAddress\x12\x15\n\rcurrency_code\x18\x04 \x01(\t\"H\n\x15QuoteShippingResponse\x12!\n\x05price\x18\x01 \x01(\x0b\x32\x12.google.type.Money\x12\x0c\n\x04zone\x18\x02 \x01(\t\"A\n\x13\x42ookShippingRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x11\n\tquote_key\x18\x02 \x01(\t\";\n\x07\x42ooking\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x17\n\x0ftracking_number\x18\x02 \x01(\t\"F\n\x14\x42ookShippingResponse\x12.\n\x07\x62ooking\x18\x01 \x01(\x0b\x32\x1d.peakmesh.provider.v1.Booking\",\n\x11GetBookingRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\"D\n\x12GetBookingResponse\x12.\n\x07\x62ooking\x18\x01 \x01(\x0b\x32\x1d.peakmesh.provider.v1.Booking2\xc3\x02\n\x0fShippingService\x12h\n\rQuoteShipping\x12*.peakmesh.provider.v1.QuoteShippingRequest\x1a+.peakmesh.provider.v1.QuoteShippingResponse\x12\x65\n\x0c\x42ookShipping\x12).peakmesh.provider.v1.BookShippingRequest\x1a*.peakmesh.provider.v1.BookShippingResponse\x12_\n\nGetBooking\x12\'.peakmesh.provider.v1.GetBookingRequest\x1a(.peakmesh.provider.v1.GetBookingResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+peakmesh/provider/v1/shipping_service.proto\x12\x14peakmesh.provider.v1\x1a\x17google/type/money.proto\x1a\x1dpeakmesh/order/v1/order.proto\"\x91\x01\n\x14QuoteShippingRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x14\n\x0cweight_grams\x18\x02 \x01(\x05\x12\x33\n\x07\x61\x64\x64ress\x18\x03 \x01(\x0b\x32\".peakmesh.order.v1.ShippingAddress\x12\x15\n\rcurrency_code\x18\x04 \x01(\t\"H\n\x15QuoteShippingResponse\x12!\n\x05price\x18\x01 \x01(\x0b\x32\x12.google.type.Money\x12\x0c\n\x04zone\x18\x02 \x01(\t\"A\n\x13\x42ookShippingRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x11\n\tquote_key\x18\x02 \x01(\t\";\n\x07\x42ooking\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x17\n\x0ftracking_number\x18\x02 \x01(\t\"F\n\x14\x42ookShippingResponse\x12.\n\x07\x62ooking\x18\x01 \x01(\x0b\x32\x1d.peakmesh.provider.v1.Booking\"D\n\x14\x43\x61ncelBookingRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x13\n\x0b\x62ooking_key\x18\x02 \x01(\t\"0\n\x15\x43\x61ncelBookingResponse\x12\x17\n\x0ftracking_number\x18\x01 \x01(\t\",\n\x11GetBookingRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\"D\n\x12GetBookingResponse\x12.\n\x07\x62ooking\x18\x01 \x01(\x0b\x32\x1d.peakmesh.provider.v1.Booking2\xad\x03\n\x0fShippingService\x12h\n\rQuoteShipping\x12*.peakmesh.provider.v1.QuoteShippingRequest\x1a+.peakmesh.provider.v1.QuoteShippingResponse\x12\x65\n\x0c\x42ookShipping\x12).peakmesh.provider.v1.BookShippingRequest\x1a*.peakmesh.provider.v1.BookShippingResponse\x12h\n\rCancelBooking\x12*.peakmesh.provider.v1.CancelBookingRequest\x1a+.peakmesh.provider.v1.CancelBookingResponse\x12_\n\nGetBooking\x12\'.peakmesh.provider.v1.GetBookingRequest\x1a(.peakmesh.provider.v1.GetBookingResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,10 +43,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOOKING']._serialized_end=473
   _globals['_BOOKSHIPPINGRESPONSE']._serialized_start=475
   _globals['_BOOKSHIPPINGRESPONSE']._serialized_end=545
-  _globals['_GETBOOKINGREQUEST']._serialized_start=547
-  _globals['_GETBOOKINGREQUEST']._serialized_end=591
-  _globals['_GETBOOKINGRESPONSE']._serialized_start=593
-  _globals['_GETBOOKINGRESPONSE']._serialized_end=661
-  _globals['_SHIPPINGSERVICE']._serialized_start=664
-  _globals['_SHIPPINGSERVICE']._serialized_end=987
+  _globals['_CANCELBOOKINGREQUEST']._serialized_start=547
+  _globals['_CANCELBOOKINGREQUEST']._serialized_end=615
+  _globals['_CANCELBOOKINGRESPONSE']._serialized_start=617
+  _globals['_CANCELBOOKINGRESPONSE']._serialized_end=665
+  _globals['_GETBOOKINGREQUEST']._serialized_start=667
+  _globals['_GETBOOKINGREQUEST']._serialized_end=711
+  _globals['_GETBOOKINGRESPONSE']._serialized_start=713
+  _globals['_GETBOOKINGRESPONSE']._serialized_end=781
+  _globals['_SHIPPINGSERVICE']._serialized_start=784
+  _globals['_SHIPPINGSERVICE']._serialized_end=1213
 # @@protoc_insertion_point(module_scope)

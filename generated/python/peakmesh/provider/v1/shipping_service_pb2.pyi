@@ -159,6 +159,54 @@ class BookShippingResponse(_message.Message):
 Global___BookShippingResponse: _TypeAlias = BookShippingResponse  # noqa: Y015
 
 @_typing.final
+class CancelBookingRequest(_message.Message):
+    """Asks to take a booking back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    BOOKING_KEY_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    """`order_id:unbook`."""
+    booking_key: _builtins.str
+    """Key of the booking."""
+    def __init__(
+        self,
+        *,
+        idempotency_key: _builtins.str = ...,
+        booking_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_key", b"booking_key", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelBookingRequest: _TypeAlias = CancelBookingRequest  # noqa: Y015
+
+@_typing.final
+class CancelBookingResponse(_message.Message):
+    """Answers CancelBooking."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACKING_NUMBER_FIELD_NUMBER: _builtins.int
+    tracking_number: _builtins.str
+    """What the carrier called the parcel; empty where none was booked."""
+    def __init__(
+        self,
+        *,
+        tracking_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tracking_number", b"tracking_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelBookingResponse: _TypeAlias = CancelBookingResponse  # noqa: Y015
+
+@_typing.final
 class GetBookingRequest(_message.Message):
     """Asks for a booking."""
 

@@ -45,6 +45,11 @@ class ShippingServiceStub:
                 request_serializer=peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.BookShippingRequest.SerializeToString,
                 response_deserializer=peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.BookShippingResponse.FromString,
                 _registered_method=True)
+        self.CancelBooking = channel.unary_unary(
+                '/peakmesh.provider.v1.ShippingService/CancelBooking',
+                request_serializer=peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.CancelBookingRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.CancelBookingResponse.FromString,
+                _registered_method=True)
         self.GetBooking = channel.unary_unary(
                 '/peakmesh.provider.v1.ShippingService/GetBooking',
                 request_serializer=peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.GetBookingRequest.SerializeToString,
@@ -64,7 +69,15 @@ class ShippingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BookShipping(self, request, context):
-        """Books a quoted parcel. Errors: INVALID_FIELD, KEY_NOT_FOUND where no such quote is.
+        """Books a quoted parcel. Errors: INVALID_FIELD, KEY_NOT_FOUND where no such quote is, KEY_BARRED once cancelled.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelBooking(self, request, context):
+        """Takes a booking back and bars its key for ever, one never seen too. The first answer stays, a refusal too.
+        Errors: INVALID_FIELD, ILLEGAL_STATE where the parcel was collected, KEY_BARRED where either key is part of another.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,6 +102,11 @@ def add_ShippingServiceServicer_to_server(servicer, server):
                     servicer.BookShipping,
                     request_deserializer=peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.BookShippingRequest.FromString,
                     response_serializer=peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.BookShippingResponse.SerializeToString,
+            ),
+            'CancelBooking': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelBooking,
+                    request_deserializer=peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.CancelBookingRequest.FromString,
+                    response_serializer=peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.CancelBookingResponse.SerializeToString,
             ),
             'GetBooking': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBooking,
@@ -151,6 +169,33 @@ class ShippingService:
             '/peakmesh.provider.v1.ShippingService/BookShipping',
             peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.BookShippingRequest.SerializeToString,
             peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.BookShippingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelBooking(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.provider.v1.ShippingService/CancelBooking',
+            peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.CancelBookingRequest.SerializeToString,
+            peakmesh_dot_provider_dot_v1_dot_shipping__service__pb2.CancelBookingResponse.FromString,
             options,
             channel_credentials,
             insecure,

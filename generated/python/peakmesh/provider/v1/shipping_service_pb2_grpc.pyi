@@ -36,7 +36,11 @@ class ShippingServiceStub:
     QuoteShipping: _grpc.UnaryUnaryMultiCallable[_shipping_service_pb2.QuoteShippingRequest, _shipping_service_pb2.QuoteShippingResponse]
     """What a parcel costs by weight and zone; kept under its key. Errors: INVALID_FIELD."""
     BookShipping: _grpc.UnaryUnaryMultiCallable[_shipping_service_pb2.BookShippingRequest, _shipping_service_pb2.BookShippingResponse]
-    """Books a quoted parcel. Errors: INVALID_FIELD, KEY_NOT_FOUND where no such quote is."""
+    """Books a quoted parcel. Errors: INVALID_FIELD, KEY_NOT_FOUND where no such quote is, KEY_BARRED once cancelled."""
+    CancelBooking: _grpc.UnaryUnaryMultiCallable[_shipping_service_pb2.CancelBookingRequest, _shipping_service_pb2.CancelBookingResponse]
+    """Takes a booking back and bars its key for ever, one never seen too. The first answer stays, a refusal too.
+    Errors: INVALID_FIELD, ILLEGAL_STATE where the parcel was collected, KEY_BARRED where either key is part of another.
+    """
     GetBooking: _grpc.UnaryUnaryMultiCallable[_shipping_service_pb2.GetBookingRequest, _shipping_service_pb2.GetBookingResponse]
     """What is booked under a key. Errors: KEY_NOT_FOUND."""
 
@@ -48,7 +52,11 @@ class ShippingServiceAsyncStub(ShippingServiceStub):
     QuoteShipping: _aio.UnaryUnaryMultiCallable[_shipping_service_pb2.QuoteShippingRequest, _shipping_service_pb2.QuoteShippingResponse]  # type: ignore[assignment]
     """What a parcel costs by weight and zone; kept under its key. Errors: INVALID_FIELD."""
     BookShipping: _aio.UnaryUnaryMultiCallable[_shipping_service_pb2.BookShippingRequest, _shipping_service_pb2.BookShippingResponse]  # type: ignore[assignment]
-    """Books a quoted parcel. Errors: INVALID_FIELD, KEY_NOT_FOUND where no such quote is."""
+    """Books a quoted parcel. Errors: INVALID_FIELD, KEY_NOT_FOUND where no such quote is, KEY_BARRED once cancelled."""
+    CancelBooking: _aio.UnaryUnaryMultiCallable[_shipping_service_pb2.CancelBookingRequest, _shipping_service_pb2.CancelBookingResponse]  # type: ignore[assignment]
+    """Takes a booking back and bars its key for ever, one never seen too. The first answer stays, a refusal too.
+    Errors: INVALID_FIELD, ILLEGAL_STATE where the parcel was collected, KEY_BARRED where either key is part of another.
+    """
     GetBooking: _aio.UnaryUnaryMultiCallable[_shipping_service_pb2.GetBookingRequest, _shipping_service_pb2.GetBookingResponse]  # type: ignore[assignment]
     """What is booked under a key. Errors: KEY_NOT_FOUND."""
 
@@ -69,7 +77,17 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _shipping_service_pb2.BookShippingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_shipping_service_pb2.BookShippingResponse, _abc.Awaitable[_shipping_service_pb2.BookShippingResponse]]:
-        """Books a quoted parcel. Errors: INVALID_FIELD, KEY_NOT_FOUND where no such quote is."""
+        """Books a quoted parcel. Errors: INVALID_FIELD, KEY_NOT_FOUND where no such quote is, KEY_BARRED once cancelled."""
+
+    @_abc_1.abstractmethod
+    def CancelBooking(
+        self,
+        request: _shipping_service_pb2.CancelBookingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shipping_service_pb2.CancelBookingResponse, _abc.Awaitable[_shipping_service_pb2.CancelBookingResponse]]:
+        """Takes a booking back and bars its key for ever, one never seen too. The first answer stays, a refusal too.
+        Errors: INVALID_FIELD, ILLEGAL_STATE where the parcel was collected, KEY_BARRED where either key is part of another.
+        """
 
     @_abc_1.abstractmethod
     def GetBooking(
