@@ -93,10 +93,9 @@ function envoy_on_request(handle)
   end
 end
 
--- RetryInfo in the words of HTTP. Only these two statuses have one; no other answer is held back to be read.
+-- RetryInfo in the words of HTTP. What is no error is not held back to be read.
 function envoy_on_response(handle)
-  local status = handle:headers():get(':status')
-  if status ~= '429' and status ~= '503' then return end
+  if handle:headers():get(':status') < '400' then return end
   local body = handle:body()
   local told = body and body:getBytes(0, body:length()) or ''
   local seconds = string.match(told, '"retry_delay"%s*:%s*"([%d.]+)s"')

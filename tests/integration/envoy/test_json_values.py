@@ -130,7 +130,7 @@ def random_body(chance: random.Random) -> str:
 
 
 def read_by_protobuf(text: str) -> bytes | None:
-    """What a strict reader makes of it; None where it refuses. Python's takes empty text or an empty list for a message."""
+    """What a strict reader makes of it; None where it refuses. Python's takes an empty list for a message."""
     try:
         read = json.loads(text, object_pairs_hook=_once)
         if any(read.get(name) in ("", []) for name in ("shipping_address", "shippingAddress")):
