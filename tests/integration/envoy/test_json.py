@@ -200,3 +200,23 @@ async def test_what_the_api_is_anybody_may_read(mesh: Mesh) -> None:
     assert (answer.status, answer.kind) == (200, "application/json")
     told = {(verb.upper(), path) for path, verbs in answer.body["paths"].items() for verb in verbs}
     assert told == {(bound.verb, bound.path) for bound in bindings()}
+
+
+async def test_a_stream_that_is_refused_is_an_error_like_any_other(mesh: Mesh) -> None:
+    async def refuse(_: bytes) -> bytes:
+        raise RefusalError(grpc.StatusCode.NOT_FOUND)
+
+    async with upstream(mesh.ports["order_serve_0"], refuse):
+        await mesh.healthy("order", 1)
+        answer = await ask(f"{gateway(mesh)}/v1/orders/x:watch", mesh.token())
+    assert (answer.status, answer.body["code"], answer.body["message"]) == (404, 5, "refused")
+
+
+async def test_a_stream_is_an_object_a_line(mesh: Mesh) -> None:
+    async def order(_: bytes) -> bytes:
+        return order_service_pb2.WatchOrderResponse(order=order_pb2.Order(order_id="x")).SerializeToString()
+
+    async with upstream(mesh.ports["order_serve_0"], order):
+        await mesh.healthy("order", 1)
+        answer = await ask(f"{gateway(mesh)}/v1/orders/x:watch", mesh.token())
+    assert (answer.status, answer.kind, answer.body["order"]["order_id"]) == (200, "application/json", "x")
