@@ -47,6 +47,7 @@ class Mark(StrEnum):
 
 class OfferState(StrEnum):
     OPEN = "OPEN"
+    PAUSED = "PAUSED"
     CLOSED = "CLOSED"
 
 
@@ -93,12 +94,23 @@ class ReserveRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Hours:
+    """Why an offer takes no orders: its state, or now_ms outside opens_ms to closes_ms (0: until closed)."""
+
+    state: OfferState
+    opens_ms: int
+    closes_ms: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReserveResult:
     """What became of one request; the fields beside `kind` are set where they apply.
 
     RESERVED       order_id, entry_id, deadline_ms
     REPLAY         order_id of the first request, its state, mark, entry_id, entry_present, deadline_ms, answer; if
                    PENDING, this counts as asking about it. state None: the reservation was trimmed since
+    NOT_OPEN       hours: the offer's state and hours, and what Redis' clock said
     PRICE_CHANGED  price_version now valid
     SOLD_OUT       available: what is left, less than was asked for
     DUPLICATE_ID   the order_id exists already: make a new one and repeat
@@ -114,6 +126,7 @@ class ReserveResult:
     price_version: int = 0
     available: int = 0
     answer: str = ""
+    hours: Hours | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +231,10 @@ class StockPort(Protocol):
         already in the same epoch is left as it is. False: another epoch is there. Only for offers that never sold:
         after a loss the rebuild, not this, restores them."""
 
-    async def set_state(self, offer_no: int, bucket: int, epoch: int, state: OfferState) -> bool:
-        """False: stale epoch."""
+    async def set_state(
+        self, offer_no: int, bucket: int, epoch: int, state: OfferState, only_from: OfferState | None = None
+    ) -> bool:
+        """False: stale epoch. With `only_from`, an offer in any other state is left as it is."""
 
     async def set_initial(self, offer_no: int, bucket: int, epoch: int, initial: int) -> SetInitialResult:
         """Sets the units on sale; what is available moves by the difference."""

@@ -125,6 +125,8 @@ async def test_what_is_not_there_is_told_apart(desk: Desk) -> None:
     [
         ("OpenSale", pb.OpenSaleRequest(), ["request_id", "offers"]),
         ("CloseSale", pb.CloseSaleRequest(sale_id="a{b}"), ["request_id", "sale_id"]),
+        ("PauseSale", pb.PauseSaleRequest(), ["request_id", "sale_id"]),
+        ("ResumeSale", pb.ResumeSaleRequest(request_id="1"), ["request_id", "sale_id"]),
         ("GetSale", pb.GetSaleRequest(), ["sale_id"]),
         ("SetStock", pb.SetStockRequest(units=-1), ["request_id", "sale_id", "sku", "units"]),
         ("ImportCatalog", pb.ImportCatalogRequest(), ["request_id", "products"]),

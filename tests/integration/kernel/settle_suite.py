@@ -140,6 +140,18 @@ class MoveSuite:
         assert (await stock.set_initial(7, 0, EPOCH + 1, 9)).kind is SetInitialKind.STALE_EPOCH
         assert not await stock.set_state(7, 0, EPOCH + 1, OfferState.CLOSED)
 
+    async def test_a_state_may_be_set_from_one_other_alone(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        outcomes = []
+        moves = [("PAUSED", "OPEN"), ("PAUSED", "OPEN"), ("CLOSED", None), ("PAUSED", "OPEN"), ("OPEN", "PAUSED")]
+        for state, only_from in moves:
+            old = OfferState(only_from) if only_from else None
+            assert await stock.set_state(7, 0, EPOCH, OfferState(state), old)
+            counters = await stock.counters(7, 0)
+            outcomes.append(counters.state.value if counters else "")
+        assert outcomes == ["PAUSED", "PAUSED", "CLOSED", "CLOSED", "CLOSED"]
+        assert not await stock.set_state(7, 0, EPOCH + 1, OfferState.OPEN, OfferState.CLOSED)
+
     async def test_a_closed_offer_still_settles(self, stock: ClockedStock) -> None:
         await opened(stock, 5)
         paid, failed = request("a"), request("b")

@@ -67,7 +67,9 @@ def test_the_public_door_has_no_route_to_operators_quotes_or_providers(config: d
     assert {route["route"]["cluster"] for route in routes(config, "gateway")} == {"checkout", "order", "vouchers"}
     promotion = [route["match"] for route in routes(config, "gateway") if "promotion" in str(route["match"])]
     assert promotion == [{"path": "/peakmesh.promotion.v1.PromotionService/ListVouchers"}]
-    assert {route["route"]["cluster"] for route in routes(config, "operators")} == {"governor"}
+    assert {route["route"]["cluster"] for route in routes(config, "operators")} == {"governor", "order"}
+    prefixes = {route["match"].get("prefix", "none") for route in routes(config, "gateway")}
+    assert not any("/peakmesh.order.v1.OrderOpsService/".startswith(prefix) for prefix in prefixes)
 
 
 def test_identity_is_checked_before_anything_is_counted_or_routed(config: dict[str, Any]) -> None:
