@@ -48,4 +48,6 @@ REPLIES = {
     "unavailable": _edge_status(DependencyUnavailable("service", "no server answered this call"), 503),
     "broken": _edge_status(PeakmeshError("internal error"), 502),
     "no_route": _edge_status(MethodNotFound("there is no such path or method here"), 404),
+    "large_headers": _edge_status(TooLarge("the request's path and headers are more than 32 KiB"), 431),
+    "slow_request": _edge_status(DeadlinePassed("the request did not arrive in time; nothing was done"), 408),
 }
