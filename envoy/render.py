@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from envoy.command import envoy_binary
 from envoy.edge_status import REPLIES
-from envoy.json_fields import lua_tables
+from envoy.json_fields import filter_source
 from envoy.public_api import bindings, descriptor_set, public_methods
 from envoy.settings import Settings
 from meshkit.identity import AUDIENCE, ISSUER, create_keys
@@ -35,7 +35,6 @@ def render(settings: Settings) -> str:
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701  YAML for Envoy, not HTML for a browser
     )
-    known = bindings()
     text = templates.get_template("envoy.yaml.j2").render(
         ports=settings.ports,
         gateway_address=settings.gateway_address,
@@ -49,8 +48,7 @@ def render(settings: Settings) -> str:
         openapi=OPENAPI,
         descriptors=descriptors_file(settings).resolve(),
         public_methods=public_methods(),
-        json_tables=lua_tables(known),
-        json_fields_lua=(Path(__file__).parent / "templates" / "json_fields.lua").read_text(),
+        json_filter=filter_source(bindings()),
     )
     return "".join(f"{line}\n" for line in text.splitlines() if line.strip())
 

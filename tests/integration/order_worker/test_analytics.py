@@ -123,7 +123,9 @@ async def test_the_figures_are_those_of_the_rows(world: World, seller: Seller, b
     assert skus == recomputed(rows, lambda row: row["sku"])
     totals = {("", getattr(each.revenue, currency)): told(each) for each in answer.totals}
     assert totals == recomputed(rows, lambda _: "")
-    assert [each.start_time.seconds for each in answer.hours] == sorted(each.start_time.seconds for each in answer.hours)
+    assert [each.start_time.seconds for each in answer.hours] == sorted(
+        each.start_time.seconds for each in answer.hours
+    )
     revenues = [to_minor(each.figures.revenue) for each in answer.skus]
     assert revenues == sorted(revenues, reverse=True)
 

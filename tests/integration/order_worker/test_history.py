@@ -125,9 +125,7 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("which", FILTERS.values(), ids=FILTERS.keys())
-async def test_every_filter_is_answered_from_the_index_alone_and_in_its_order(
-    world: World, which: OrderFilter
-) -> None:
+async def test_every_filter_is_answered_from_the_index_alone_and_in_its_order(world: World, which: OrderFilter) -> None:
     user, rows = await some_orders(world)
     query = page_ids(user, rows[-1]["order_id"], 50, which)
     words = query.compile(dialect=mysql.dialect(), compile_kwargs={"literal_binds": True})

@@ -18,7 +18,7 @@ from checkout_svc.reserve_window import ReserveWindow
 from checkout_svc.unused_holds import UnusedHolds
 from kernel.offers import Offer
 from kernel.order_ids import new_order_id
-from kernel.stock.port import Mark, Reservation, ReserveRequest
+from kernel.stock.results import Mark, Reservation, ReserveRequest
 from meshkit.money import from_minor
 from peakmesh.order.v1.order_pb2 import ShippingAddress
 from peakmesh.promotion.v1 import promotion_service_pb2 as promotion_pb
