@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from checkout_svc.offer_registry import OfferRegistry
 from checkout_svc.shown_product import Availability, StockState
 from kernel.offers import Offer
-from kernel.stock.port import Counters, OfferState, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import Counters, OfferState
 from meshkit.errors import DependencyUnavailable
 from meshkit.log import get_logger
 

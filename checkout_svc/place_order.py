@@ -13,7 +13,8 @@ from checkout_svc.reserve_window import ReserveWindow
 from checkout_svc.unused_holds import UnusedHolds
 from kernel.offers import Offer
 from kernel.order_ids import bucket_for, new_order_id, offer_of
-from kernel.stock.port import Mark, ReserveKind, ReserveRequest, ReserveResult, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import Mark, ReserveKind, ReserveRequest, ReserveResult
 from meshkit.crash import crash_point
 from meshkit.errors import DependencyUnavailable, PeakmeshError
 from meshkit.log import get_logger

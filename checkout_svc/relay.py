@@ -12,7 +12,8 @@ from checkout_svc.intake import Intake, cancelled_event
 from checkout_svc.metrics import OUTBOX_OLDEST, RELAYED
 from checkout_svc.offer_registry import OfferRegistry
 from kernel.offers import Offer
-from kernel.stock.port import Mark, OutboxEntry, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import Mark, OutboxEntry
 from meshkit.errors import DependencyUnavailable
 from meshkit.log import get_logger
 

@@ -3,7 +3,8 @@
 from checkout_svc.intake import Intake
 from checkout_svc.purchase import Answer, Promotion
 from kernel.offers import Offer
-from kernel.stock.port import Mark, ReservationState, ReserveResult, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import Mark, ReservationState, ReserveResult
 
 # A released order was accepted, or was cancelled for want of consent. What became of it GetOrder tells, not a retry.
 _STANDING = (ReservationState.RESERVED, ReservationState.SOLD)

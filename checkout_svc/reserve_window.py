@@ -6,7 +6,8 @@ Measured on two cores: a Redis round trip an order costs a handler 45 % of its t
 import asyncio
 
 from checkout_svc.metrics import WINDOW_ORDERS
-from kernel.stock.port import ReserveBatch, ReserveRequest, ReserveResult, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import ReserveBatch, ReserveRequest, ReserveResult
 from meshkit.errors import DependencyUnavailable
 from meshkit.log import get_logger
 

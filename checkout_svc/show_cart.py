@@ -10,7 +10,8 @@ from checkout_svc.cart import CartLine
 from checkout_svc.offer_registry import OfferRegistry
 from kernel.offers import Offer
 from kernel.order_ids import bucket_for
-from kernel.stock.port import Counters, OfferState, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import Counters, OfferState
 from meshkit.clock import wall_ms
 from meshkit.errors import OfferNotFound
 

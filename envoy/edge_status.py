@@ -14,7 +14,6 @@ from meshkit.errors import (
     PeakmeshError,
     TooLarge,
     Unauthenticated,
-    Undecodable,
 )
 from meshkit.rpc.status import to_status
 
@@ -49,5 +48,6 @@ REPLIES = {
     "unavailable": _edge_status(DependencyUnavailable("service", "no server answered this call"), 503),
     "broken": _edge_status(PeakmeshError("internal error"), 502),
     "no_route": _edge_status(MethodNotFound("there is no such path or method here"), 404),
-    "bad_request": _edge_status(Undecodable("the request cannot be read"), 400),
+    "large_headers": _edge_status(TooLarge("the request's path and headers are more than 32 KiB"), 431),
+    "slow_request": _edge_status(DeadlinePassed("the request did not arrive in time; nothing was done"), 408),
 }

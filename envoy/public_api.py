@@ -72,10 +72,13 @@ def _add(file: Any, files: dict[str, Any]) -> None:
 
 
 def _binding(method: Any) -> Binding | None:
+    """Raises ValueError for a rule that the filter before the transcoder could not hold a request to."""
     options = method.GetOptions()
     if not options.HasExtension(annotations_pb2.http):
         return None
     rule = options.Extensions[annotations_pb2.http]
     verb = next(verb for verb in _VERBS if getattr(rule, verb))
-    body = method.input_type.full_name if rule.body == "*" else ""
+    if rule.body not in ("", "*") or rule.additional_bindings or "=" in getattr(rule, verb):
+        raise ValueError(f"{method.full_name}: the body is `*` or none, a variable one segment, the path one")
+    body = method.input_type.full_name if rule.body else ""
     return Binding(verb.upper(), getattr(rule, verb), body, method)

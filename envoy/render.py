@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from envoy.command import envoy_binary
 from envoy.edge_status import REPLIES
 from envoy.fault_targets import KNOBS, TARGETS, runtime_key
-from envoy.json_fields import lua_tables
+from envoy.json_fields import filter_source
 from envoy.public_api import bindings, descriptor_set, public_methods
 from envoy.settings import Settings
 from meshkit.identity import AUDIENCE, ISSUER, create_keys
@@ -36,7 +36,6 @@ def render(settings: Settings) -> str:
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701  YAML for Envoy, not HTML for a browser
     )
-    known = bindings()
     text = templates.get_template("envoy.yaml.j2").render(
         ports=settings.ports,
         gateway_address=settings.gateway_address,
@@ -51,8 +50,7 @@ def render(settings: Settings) -> str:
         openapi=OPENAPI,
         descriptors=descriptors_file(settings).resolve(),
         public_methods=public_methods(),
-        json_tables=lua_tables(known),
-        json_fields_lua=(Path(__file__).parent / "templates" / "json_fields.lua").read_text(),
+        json_filter=filter_source(bindings()),
     )
     return "".join(f"{line}\n" for line in text.splitlines() if line.strip())
 

@@ -12,9 +12,12 @@ from governor.get_sale import GetSale
 from governor.heal_catalog import HealCatalog
 from governor.heal_sales import HealSales
 from governor.import_catalog import ImportCatalog
+from governor.list_sales import ListSales
 from governor.messages import OPEN_SALE_ANSWER
 from governor.open_sale import OpenSale
+from governor.pause_sale import PauseSale
 from governor.publish_catalog import PublishCatalog
+from governor.resume_sale import ResumeSale
 from governor.sale_stock import SaleStock
 from governor.servicer import OpsServicer, UseCases
 from governor.set_stock import SetStock
@@ -34,7 +37,16 @@ from meshkit.rpc.server import serving
 from peakmesh.ops.v1 import ops_service_pb2_grpc as rpc
 
 SERVICE = "peakmesh.ops.v1.OpsService"
-METHODS = ("OpenSale", "CloseSale", "GetSale", "SetStock", "ImportCatalog")
+METHODS = (
+    "OpenSale",
+    "CloseSale",
+    "PauseSale",
+    "ResumeSale",
+    "GetSale",
+    "ListSales",
+    "SetStock",
+    "ImportCatalog",
+)
 # 10,000 products of about 350 bytes.
 _MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
@@ -64,7 +76,10 @@ def _use_cases(
     return UseCases(
         open_sale=OpenSale(engine, lock, settle, OPEN_SALE_ANSWER),
         close_sale=CloseSale(engine, lock, settle, stock),
+        pause_sale=PauseSale(engine, lock, settle, stock),
+        resume_sale=ResumeSale(engine, lock, settle, stock),
         get_sale=GetSale(settle, stock),
+        list_sales=ListSales(engine),
         set_stock=SetStock(engine, lock, settle, stock),
         import_catalog=ImportCatalog(engine, lock, publish),
     )

@@ -34,7 +34,7 @@ def new_sale(request: pb.OpenSaleRequest, now_ms: int) -> NewSale:
     return NewSale(specs, opens_ms, closes_ms)
 
 
-def close_sale(request: pb.CloseSaleRequest) -> None:
+def change_sale(request: pb.CloseSaleRequest | pb.PauseSaleRequest | pb.ResumeSaleRequest) -> None:
     """Raises InvalidFields."""
     fields = Fields()
     fields.uuid("request_id", request.request_id)

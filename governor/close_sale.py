@@ -3,11 +3,12 @@
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from governor.change_lock import ChangeLock
-from governor.ops_journal import OpsCall, once
+from governor.ops_journal import once
 from governor.sale import SaleState, SaleView
 from governor.sale_stock import SaleStock
 from governor.sales_table import close_offers, move_sale, read_sale
 from governor.settle_sale import SettleSale
+from kernel.ops_journal import OpsCall
 from meshkit.crash import crash_point
 from meshkit.db.engine import run_transaction
 
@@ -22,7 +23,8 @@ class CloseSale:
         async def work(connection: AsyncConnection) -> bytes:
             await read_sale(connection, sale_id)
             # A sale that is CLOSED already stays so.
-            await move_sale(connection, sale_id, [SaleState.OPENING, SaleState.OPEN], SaleState.CLOSING)
+            standing = [state for state in SaleState if state not in (SaleState.CLOSING, SaleState.CLOSED)]
+            await move_sale(connection, sale_id, standing, SaleState.CLOSING)
             await close_offers(connection, sale_id)
             return b""
 

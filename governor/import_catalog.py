@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from governor.catalog_table import save_products
 from governor.change_lock import ChangeLock
-from governor.ops_journal import OpsCall, once
+from governor.ops_journal import once
 from governor.publish_catalog import PublishCatalog
 from governor.sale import Imported, Product
+from kernel.ops_journal import OpsCall
 from meshkit.crash import crash_point
 from meshkit.db.engine import run_transaction
 

@@ -1,5 +1,7 @@
 """The domain as OpsService's messages."""
 
+from dataclasses import replace
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from governor.open_sale import Answer
@@ -7,19 +9,34 @@ from governor.sale import OfferRow, Sale, SaleState, SaleView, Units
 from meshkit.money import from_minor
 from peakmesh.ops.v1 import ops_service_pb2 as pb
 
+_PAUSED = frozenset({SaleState.PAUSING, SaleState.PAUSED, SaleState.RESUMING})
 
-def sale_message(view: SaleView) -> pb.Sale:
+
+def sale_message(view: SaleView, now_ms: int) -> pb.Sale:
     sale = view.sale
     return pb.Sale(
         sale_id=sale.sale_id,
-        state=pb.SALE_STATE_OPEN if sale.state is SaleState.OPEN else pb.SALE_STATE_CLOSED,
-        offers=[offer_message(row, view.redis[row.offer.offer_no]) for row in sale.offers],
+        state=state_at(sale, now_ms),
+        offers=[offer_message(row, view.redis.get(row.offer.offer_no)) for row in sale.offers],
         open_time=_time(sale.opens_ms),
         close_time=_time(sale.closes_ms) if sale.closes_ms else None,
     )
 
 
-def offer_message(row: OfferRow, redis: Units) -> pb.Offer:
+def state_at(sale: Sale, now_ms: int) -> "pb.SaleState.ValueType":
+    """Before its opening a sale is SCHEDULED, after its closing CLOSED, whatever its row has not noted yet."""
+    if sale.state in (SaleState.CLOSING, SaleState.CLOSED) or sale.is_over(now_ms):
+        return pb.SALE_STATE_CLOSED
+    if sale.state in _PAUSED:
+        return pb.SALE_STATE_PAUSED
+    if now_ms < sale.opens_ms:
+        return pb.SALE_STATE_SCHEDULED
+    # Its counters are not in Redis yet: it sells nothing.
+    return pb.SALE_STATE_CLOSED if sale.state is SaleState.OPENING else pb.SALE_STATE_OPEN
+
+
+def offer_message(row: OfferRow, redis: Units | None) -> pb.Offer:
+    """`redis` None: not looked at."""
     offer = row.offer
     return pb.Offer(
         offer_no=offer.offer_no,
@@ -29,7 +46,7 @@ def offer_message(row: OfferRow, redis: Units) -> pb.Offer:
         unit_price=from_minor(offer.price_minor, offer.currency),
         price_version=offer.price_version,
         database=_counters(row.units),
-        redis=_counters(redis),
+        redis=None if redis is None else _counters(redis),
     )
 
 
@@ -41,10 +58,10 @@ def _time(millis: int) -> Timestamp:
     return Timestamp(seconds=millis // 1000, nanos=millis % 1000 * 1_000_000)
 
 
-def _encode(sale: Sale) -> bytes:
+def _encode(sale: Sale, now_ms: int) -> bytes:
     """Open, with all units available on both sides: the answer to the OpenSale that made it, recorded with it."""
-    message = sale_message(SaleView(sale, {row.offer.offer_no: row.units for row in sale.offers}))
-    message.state = pb.SALE_STATE_OPEN
+    opened = replace(sale, state=SaleState.OPEN)
+    message = sale_message(SaleView(opened, {row.offer.offer_no: row.units for row in sale.offers}), now_ms)
     return pb.OpenSaleResponse(sale=message).SerializeToString()
 
 

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from governor.catalog_table import find_products
 from governor.change_lock import ChangeLock
-from governor.ops_journal import OpsCall, once
+from governor.ops_journal import once
 from governor.sale import NewSale, Sale
 from governor.sales_table import insert_sale, read_sale
 from governor.settle_sale import SettleSale
+from kernel.ops_journal import OpsCall
 from meshkit.crash import crash_point
 from meshkit.db.engine import run_transaction
 from meshkit.errors import ProductNotFound
@@ -22,7 +23,7 @@ from meshkit.errors import ProductNotFound
 class Answer:
     """How a new sale becomes the recorded answer, and which sale a recorded answer is of."""
 
-    encode: Callable[[Sale], bytes]
+    encode: Callable[[Sale, int], bytes]
     sale_id_of: Callable[[bytes], str]
 
 
@@ -39,7 +40,7 @@ class OpenSale:
         async def work(connection: AsyncConnection) -> bytes:
             sale_id = new_sale_id(call.at_ms)
             await _insert(connection, sale_id, new, call.at_ms)
-            return self._answer.encode(await read_sale(connection, sale_id))
+            return self._answer.encode(await read_sale(connection, sale_id), call.at_ms)
 
         async with self._lock.held():
             response = await run_transaction(self._engine, lambda connection: once(connection, call, work))

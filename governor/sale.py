@@ -10,11 +10,14 @@ BUCKETS = 1  # fixed for the life of a sale; more need a transfer ledger between
 
 
 class SaleState(StrEnum):
-    """OPENING and CLOSING: SQL has it, Redis may not yet. Only an OPENING sale can never have sold anything, so only
+    """The ones in -ING: SQL has it, Redis may not yet. Only an OPENING sale can never have sold anything, so only
     its stock may be written to Redis from SQL; after that a loss is the rebuild's to repair."""
 
     OPENING = "OPENING"
     OPEN = "OPEN"
+    PAUSING = "PAUSING"
+    PAUSED = "PAUSED"
+    RESUMING = "RESUMING"
     CLOSING = "CLOSING"
     CLOSED = "CLOSED"
 
@@ -63,6 +66,9 @@ class Sale:
     opens_ms: int
     closes_ms: int
     offers: Sequence[OfferRow]
+
+    def is_over(self, now_ms: int) -> bool:
+        return 0 < self.closes_ms <= now_ms
 
 
 @dataclass(frozen=True, slots=True)

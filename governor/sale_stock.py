@@ -8,7 +8,8 @@ from redis.exceptions import RedisError
 
 from governor.sale import OfferRow, Sale, SaleView, Units
 from kernel.offers import load_offers, publish_offer
-from kernel.stock.port import OfferState, SetInitialKind, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import OfferState, SetInitialKind
 from meshkit.errors import DependencyUnavailable, IllegalState
 
 T = TypeVar("T")
@@ -35,12 +36,23 @@ class SaleStock:
         return len(missing)
 
     async def close(self, sale: Sale) -> None:
-        """Stops acceptance; an offer without counters sells nothing anyway."""
+        await self._set_state(sale, OfferState.CLOSED)
+
+    async def pause(self, sale: Sale) -> None:
+        await self._set_state(sale, OfferState.PAUSED, only_from=OfferState.OPEN)
+
+    async def resume(self, sale: Sale) -> None:
+        """An offer that order_worker closed, because it was oversold, stays closed."""
+        await self._set_state(sale, OfferState.OPEN, only_from=OfferState.PAUSED)
+
+    async def _set_state(self, sale: Sale, state: OfferState, only_from: OfferState | None = None) -> None:
+        """An offer without counters sells nothing anyway."""
         for row in sale.offers:
+            number, epoch = row.offer.offer_no, row.offer.epoch
             for bucket in range(row.offer.buckets):
-                if await self._stock.counters(row.offer.offer_no, bucket) is None:
+                if await self._stock.counters(number, bucket) is None:
                     continue
-                if not await self._stock.set_state(row.offer.offer_no, bucket, row.offer.epoch, OfferState.CLOSED):
+                if not await self._stock.set_state(number, bucket, epoch, state, only_from):
                     raise _other_epoch(row)
 
     async def set_units(self, row: OfferRow, units: int) -> None:

@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from governor.sale import BUCKETS, NewSale, OfferRow, OfferSpec, Product, Sale, SaleState
 from kernel.offers import Offer
 from kernel.schema import offer, sale, stock_epoch
-from kernel.stock.port import OfferState
+from kernel.stock.results import OfferState
 from meshkit.errors import SaleNotFound
 
 Priced = tuple[OfferSpec, Product, int]  # with the product's price_version
 
 # Sales whose Redis side a crash may have left undone.
-_UNSETTLED = (SaleState.OPENING, SaleState.OPEN, SaleState.CLOSING)
+_UNSETTLED = tuple(state for state in SaleState if state is not SaleState.CLOSED)
 
 
 async def current_epoch(connection: AsyncConnection) -> int:
@@ -52,9 +52,24 @@ async def read_sale(connection: AsyncConnection, sale_id: str) -> Sale:
     found = (await connection.execute(select(sale).where(sale.c.sale_id == sale_id))).one_or_none()
     if found is None:
         raise SaleNotFound("no such sale", metadata={"sale_id": sale_id})
-    query = select(offer).where(offer.c.sale_id == sale_id).order_by(offer.c.offer_no)
-    rows = [_offer_row(row) for row in await connection.execute(query)]
-    return Sale(sale_id, SaleState(found.state), found.opens_ms, found.closes_ms, rows)
+    [read] = await _with_offers(connection, [found])
+    return read
+
+
+async def newest_sales(connection: AsyncConnection, before: str, count: int) -> list[Sale]:
+    """Newest first, at most `count`; `before` is a sale_id, which sorts by time, or empty to begin."""
+    query = select(sale).order_by(sale.c.sale_id.desc()).limit(count)
+    if before:
+        query = query.where(sale.c.sale_id < before)
+    return await _with_offers(connection, (await connection.execute(query)).all())
+
+
+async def _with_offers(connection: AsyncConnection, found: Sequence[Any]) -> list[Sale]:
+    query = select(offer).where(offer.c.sale_id.in_([row.sale_id for row in found])).order_by(offer.c.offer_no)
+    offers: dict[str, list[OfferRow]] = {row.sale_id: [] for row in found}
+    for row in await connection.execute(query) if found else ():
+        offers[row.sale_id].append(_offer_row(row))
+    return [Sale(row.sale_id, SaleState(row.state), row.opens_ms, row.closes_ms, offers[row.sale_id]) for row in found]
 
 
 def _offer_row(row: Any) -> OfferRow:
@@ -75,6 +90,12 @@ async def move_sale(connection: AsyncConnection, sale_id: str, old: Sequence[Sal
 
 async def close_offers(connection: AsyncConnection, sale_id: str) -> None:
     await connection.execute(update(offer).where(offer.c.sale_id == sale_id).values(state=OfferState.CLOSED))
+
+
+async def move_offers(connection: AsyncConnection, sale_id: str, old: OfferState, new: OfferState) -> None:
+    """Those in `old`: one that is CLOSED stays closed."""
+    mine = (offer.c.sale_id == sale_id, offer.c.state == old)
+    await connection.execute(update(offer).where(*mine).values(state=new))
 
 
 async def set_initial(connection: AsyncConnection, offer_no: int, units: int) -> bool:

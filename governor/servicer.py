@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
-
-from google.protobuf.message import Message
 
 from governor import checks
 from governor.close_sale import CloseSale
 from governor.get_sale import GetSale
 from governor.import_catalog import ImportCatalog
+from governor.list_sales import ListSales
 from governor.messages import offer_message, sale_message
 from governor.open_sale import OpenSale
-from governor.ops_journal import OpsCall
+from governor.pause_sale import PauseSale
+from governor.resume_sale import ResumeSale
+from governor.sale import SaleView
 from governor.set_stock import SetStock
+from kernel.ops_journal import OpsCall, hash_of
 from meshkit.rpc.edge import caller
 from peakmesh.ops.v1 import ops_service_pb2 as pb
 from peakmesh.ops.v1 import ops_service_pb2_grpc as rpc
@@ -24,7 +25,10 @@ from peakmesh.ops.v1 import ops_service_pb2_grpc as rpc
 class UseCases:
     open_sale: OpenSale
     close_sale: CloseSale
+    pause_sale: PauseSale
+    resume_sale: ResumeSale
     get_sale: GetSale
+    list_sales: ListSales
     set_stock: SetStock
     import_catalog: ImportCatalog
 
@@ -40,13 +44,28 @@ class OpsServicer(rpc.OpsServiceServicer):
         return pb.OpenSaleResponse.FromString(await self._use.open_sale(self._call("OpenSale", request), new))
 
     async def CloseSale(self, request: pb.CloseSaleRequest, _context: Any) -> pb.CloseSaleResponse:
-        checks.close_sale(request)
+        checks.change_sale(request)
         view = await self._use.close_sale(self._call("CloseSale", request), request.sale_id)
-        return pb.CloseSaleResponse(sale=sale_message(view))
+        return pb.CloseSaleResponse(sale=sale_message(view, self._now_ms()))
+
+    async def PauseSale(self, request: pb.PauseSaleRequest, _context: Any) -> pb.PauseSaleResponse:
+        checks.change_sale(request)
+        view = await self._use.pause_sale(self._call("PauseSale", request), request.sale_id)
+        return pb.PauseSaleResponse(sale=sale_message(view, self._now_ms()))
+
+    async def ResumeSale(self, request: pb.ResumeSaleRequest, _context: Any) -> pb.ResumeSaleResponse:
+        checks.change_sale(request)
+        view = await self._use.resume_sale(self._call("ResumeSale", request), request.sale_id)
+        return pb.ResumeSaleResponse(sale=sale_message(view, self._now_ms()))
+
+    async def ListSales(self, request: pb.ListSalesRequest, _context: Any) -> pb.ListSalesResponse:
+        page, now_ms = await self._use.list_sales(request.page_size, request.page_token), self._now_ms()
+        sales = [sale_message(SaleView(sale, {}), now_ms) for sale in page.sales]
+        return pb.ListSalesResponse(sales=sales, next_page_token=page.next_token)
 
     async def GetSale(self, request: pb.GetSaleRequest, _context: Any) -> pb.GetSaleResponse:
         checks.get_sale(request)
-        return pb.GetSaleResponse(sale=sale_message(await self._use.get_sale(request.sale_id)))
+        return pb.GetSaleResponse(sale=sale_message(await self._use.get_sale(request.sale_id), self._now_ms()))
 
     async def SetStock(self, request: pb.SetStockRequest, _context: Any) -> pb.SetStockResponse:
         checks.set_stock(request)
@@ -61,10 +80,4 @@ class OpsServicer(rpc.OpsServiceServicer):
 
     def _call(self, method: str, request: Any) -> OpsCall:
         request_id = str(request.request_id).lower()
-        return OpsCall(request_id, method, _hash_of(request), caller().user_id, self._now_ms())
-
-
-def _hash_of(request: Message) -> str:
-    """Deterministic within a build. A retry over an upgrade that adds fields may be told REQUEST_ID_REUSED: an
-    operator then looks with GetSale, and nothing was done twice."""
-    return blake2b(request.SerializeToString(deterministic=True), digest_size=16).hexdigest()
+        return OpsCall(request_id, method, hash_of(request), caller().user_id, self._now_ms())

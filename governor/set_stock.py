@@ -6,11 +6,12 @@ Either way Redis never sells more than SQL allows, at no moment and after no cra
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from governor.change_lock import ChangeLock
-from governor.ops_journal import OpsCall, Work, once
+from governor.ops_journal import Work, once
 from governor.sale import OfferRow, Sale, Units
 from governor.sale_stock import SaleStock, below_committed
 from governor.sales_table import set_initial
 from governor.settle_sale import SettleSale
+from kernel.ops_journal import OpsCall
 from meshkit.crash import crash_point
 from meshkit.db.engine import run_transaction
 from meshkit.errors import OfferNotFound

@@ -1,6 +1,6 @@
 """Bring Redis to what SQL decided: after a change, and after a crash in the middle of one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -8,14 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from governor.sale import Sale, SaleState
 from governor.sale_stock import SaleStock
 from governor.sales_table import move_sale, read_sale
+from meshkit.clock import wall_ms
 from meshkit.crash import crash_point
 from meshkit.db.engine import run_transaction
 from meshkit.db.errors import database_answers
 
+# A scheduled sale ends in Redis, by Redis' clock. SQL notes it a minute later, so that a governor whose clock is ahead
+# does not cut the sale short.
+ENDED_AFTER_MS = 60_000
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The sale as it is now, and what was still to be done for it: opened, closed, published, units."""
+    """The sale as it is now, and what was still to be done for it: opened, paused, resumed, closed, published, units,
+    ended (its hours are over)."""
 
     sale: Sale
     did: Sequence[str]
@@ -26,8 +32,8 @@ class SettleSale:
     registry does not have it yet, so nobody can have bought of it. Counters that exist are never replaced, and
     counters that were lost are left to the rebuild."""
 
-    def __init__(self, engine: AsyncEngine, stock: SaleStock) -> None:
-        self._engine, self._stock = engine, stock
+    def __init__(self, engine: AsyncEngine, stock: SaleStock, now_ms: Callable[[], int] = wall_ms) -> None:
+        self._engine, self._stock, self._now_ms = engine, stock, now_ms
 
     async def __call__(self, sale_id: str) -> Settled:
         """Raises SaleNotFound, DependencyUnavailable, IllegalState."""
@@ -37,8 +43,19 @@ class SettleSale:
             crash_point("after_sale_counters")
             sale = await self._move(sale, SaleState.OPEN)
             did.append("opened")
-        if sale.state is SaleState.OPEN:
+        if sale.state is SaleState.PAUSING:
+            await self._stock.pause(sale)
+            sale = await self._move(sale, SaleState.PAUSED)
+            did.append("paused")
+        if sale.state is SaleState.RESUMING:
+            await self._stock.resume(sale)
+            sale = await self._move(sale, SaleState.OPEN)
+            did.append("resumed")
+        if sale.state in (SaleState.OPEN, SaleState.PAUSED):
             did += await self._align(sale)
+            if sale.is_over(self._now_ms() - ENDED_AFTER_MS):
+                sale = await self._move(sale, SaleState.CLOSING)
+                did.append("ended")
         if sale.state is SaleState.CLOSING:
             await self._stock.close(sale)
             sale = await self._move(sale, SaleState.CLOSED)

@@ -33,6 +33,11 @@ def offer_of(order_id: str) -> tuple[int, int]:
     return int(digits[13:16], 16) << 12 | low >> 50 & 0xFFF, low >> 42 & 0xFF
 
 
+def made_ms(order_id: str) -> int:
+    """Unix ms at which the id was made. Raises ValueError as `offer_of`."""
+    return int(_digits(order_id)[:12], 16)
+
+
 def bucket_for(user_id: str, buckets: int) -> int:
     """The user's bucket, the same for the life of a sale: a retry meets its own idempotency key."""
     return crc32(user_id.encode()) % buckets

@@ -1,7 +1,8 @@
 """Steps of an order's payment and their states, as `payment_step` stores them; the legal moves are payment_worker's.
 
 order_worker inserts (debit, BARRED), which forbids a charge; (unbook, STARTED), which asks for an order that was
-charged to be cancelled; and (refund, STARTED), which asks for the money of one that had failed.
+charged to be cancelled; and (refund, STARTED), which asks for the money of one that had failed. On an operator's word
+it moves a taking-back that is STUCK to STARTED again.
 """
 
 QUOTE, DEBIT, BOOKING, INVOICE, COINS, REFUND = "quote", "debit", "booking", "invoice", "coins", "refund"

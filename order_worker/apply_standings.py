@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from kernel.order_states import FAILED_STATES, SOLD_STATES, OrderState
-from kernel.stock.port import MoveKind, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import MoveKind
 from order_worker.standing import Standing
 
 

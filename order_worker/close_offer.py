@@ -4,7 +4,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.schema import offer
-from kernel.stock.port import OfferState, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import OfferState
 from meshkit.log import get_logger
 
 log = get_logger(__name__)

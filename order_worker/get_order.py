@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kernel.order_ids import offer_of
-from kernel.stock.port import Mark, Reservation, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import Mark, Reservation
 from meshkit.errors import OrderNotFound
 from meshkit.identity import Identity, Role
 from order_worker.order_reads import OfferView, OrderView

@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import grpc
 
 from kernel.stock.redis_adapter import RedisStock
 from kernel.topics import ORDER_WORKER, ORDERS_INTAKE, PARTITIONS
 from meshkit.db.engine import database
 from meshkit.identity import Role, TokenVerifier
+from meshkit.kafka.publisher import publishing
 from meshkit.kafka.queue_estimate import QueueEstimate
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
@@ -16,27 +20,33 @@ from meshkit.rpc.server import serving
 from order_worker.cancel_order import CancelOrder
 from order_worker.get_order import GetOrder
 from order_worker.list_orders import ListOrders
+from order_worker.list_stuck import ListStuck
+from order_worker.ops_servicer import RESOLVE_ANSWER, OrderOpsServicer, acknowledged
 from order_worker.order_reads import OrderReads
 from order_worker.order_tail import OrderTail
+from order_worker.resolve_order import ResolveOrder
 from order_worker.servicer import OrderServicer
 from order_worker.settings import Settings
 from order_worker.watch_order import WatchOrder
+from peakmesh.order.v1 import order_ops_service_pb2_grpc as ops_rpc
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
 
 SERVICE = "peakmesh.order.v1.OrderService"
+OPS_SERVICE = "peakmesh.order.v1.OrderOpsService"
 _READERS = frozenset({Role.BUYER, Role.SELLER, Role.OPERATOR, Role.SERVICE})
 _OWNERS = frozenset({Role.BUYER, Role.SELLER, Role.SERVICE})
-_ROLES = dict.fromkeys(("GetOrder", "ListOrders", "WatchOrder"), _READERS) | {"CancelOrder": _OWNERS}
+_OPERATORS = frozenset({Role.OPERATOR})
+ROLES = {
+    **{f"/{SERVICE}/{method}": _READERS for method in ("GetOrder", "ListOrders", "WatchOrder")},
+    f"/{SERVICE}/CancelOrder": _OWNERS,
+    **{f"/{OPS_SERVICE}/{method}": _OPERATORS for method in ("ListStuckOrders", "ResolveOrder")},
+}
 POOL_SIZE = 8
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[int]:
-    """Serves OrderService from entry to exit of the block; yields the port."""
-    access = Access(
-        TokenVerifier(settings.jwks),
-        {f"/{SERVICE}/{method}": roles for method, roles in _ROLES.items()},
-    )
+    """Serves OrderService and OrderOpsService from entry to exit of the block; yields the port."""
     name = f"order_serve_{settings.order_serve_index}"
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
@@ -53,15 +63,24 @@ async def running(settings: Settings) -> AsyncIterator[int]:
             WatchOrder(tail, settings.order_worker_watchers),
             CancelOrder(engine, stock, get_order),
         )
+        ops = OrderOpsServicer(
+            ListStuck(engine, acknowledged, settings.order_worker_grace_seconds),
+            ResolveOrder(engine, partial(publishing, settings.kafka, "order_serve"), RESOLVE_ANSWER),
+        )
         port = await stack.enter_async_context(
             serving(
                 port=settings.ports[name],
-                register=lambda server: rpc.add_OrderServiceServicer_to_server(servicer, server),
-                services=[SERVICE],
-                access=access,
+                register=partial(_register, servicer, ops),
+                services=[SERVICE, OPS_SERVICE],
+                access=Access(TokenVerifier(settings.jwks), ROLES),
                 drain_seconds=settings.drain_seconds,
             )
         )
         # Before the server's own end, which would cut the streams off after its grace: theirs is UNAVAILABLE.
         stack.callback(tail.close)
         yield port
+
+
+def _register(orders: OrderServicer, ops: OrderOpsServicer, server: grpc.aio.Server) -> None:
+    rpc.add_OrderServiceServicer_to_server(orders, server)
+    ops_rpc.add_OrderOpsServiceServicer_to_server(ops, server)

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kernel.order_states import TERMINAL_STATES
 from kernel.payment_steps import DONE, REFUND
 from kernel.schema import offer, orders, payment_step
-from kernel.stock.port import MoveKind, StockPort
+from kernel.stock.port import StockPort
+from kernel.stock.results import MoveKind
 from meshkit.log import get_logger
 from order_worker import metrics
 

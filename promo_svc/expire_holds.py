@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from kernel.order_states import OPEN_STATES, SOLD_STATES
-from kernel.stock.port import Reservation, ReservationState
+from kernel.stock.results import Reservation, ReservationState
 from kernel.vouchers.redis_holds import Action, Grant, SettleKind
 from meshkit.log import get_logger
 from promo_svc.metrics import SETTLED

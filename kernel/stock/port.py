@@ -5,211 +5,24 @@ answer is STALE_EPOCH. Every method raises DependencyUnavailable("redis") when R
 failed: the outcome is then unknown, and the same call may be repeated.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from kernel.offers import Offer
+from kernel.stock.results import (
+    Counters,
+    MarkResult,
+    MoveKind,
+    OfferState,
+    OutboxEntry,
+    Reservation,
+    ReserveBatch,
+    ReserveRequest,
+    ReserveResult,
+    SetInitialResult,
+    Snapshot,
+)
 from meshkit.errors import DependencyUnavailable
-
-# `|` parts the fields of a stored reservation, so no id may hold one.
-_IDENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ANSWER = re.compile(r"[^|\x00-\x1f]{0,80}")
-
-
-class ReserveKind(StrEnum):
-    RESERVED = "RESERVED"
-    REPLAY = "REPLAY"
-    REUSED = "REUSED"
-    STALE_EPOCH = "STALE_EPOCH"
-    NOT_OPEN = "NOT_OPEN"
-    PRICE_CHANGED = "PRICE_CHANGED"
-    LIMIT = "LIMIT"
-    SOLD_OUT = "SOLD_OUT"
-    DUPLICATE_ID = "DUPLICATE_ID"
-
-
-class ReservationState(StrEnum):
-    RESERVED = "R"
-    SOLD = "S"
-    RELEASED = "X"
-
-
-class Mark(StrEnum):
-    """What the buyer was told. NONE: nothing yet, or QUEUED. CANCELLING: never say QUEUED again."""
-
-    NONE = ""
-    PENDING = "PENDING"
-    CANCELLING = "CANCELLING"
-
-
-class OfferState(StrEnum):
-    OPEN = "OPEN"
-    CLOSED = "CLOSED"
-
-
-class MoveKind(StrEnum):
-    """All four mean done. SKIPPED: the reservation was not in the state the move starts from."""
-
-    MOVED = "MOVED"
-    SKIPPED = "SKIPPED"
-    ABSENT = "ABSENT"
-    STALE_EPOCH = "STALE_EPOCH"
-
-
-class SetInitialKind(StrEnum):
-    DONE = "DONE"
-    BELOW_COMMITTED = "BELOW_COMMITTED"
-    STALE_EPOCH = "STALE_EPOCH"
-
-
-@dataclass(frozen=True, slots=True)
-class ReserveRequest:
-    """One order to reserve. `event` is the outbox entry's bytes; `answer`, the caller's own, comes back in replays.
-
-    Raises ValueError on what could not be stored: ids, or an answer over 80 characters or with `|` in it.
-    """
-
-    order_id: str
-    user_id: str
-    request_id: str
-    request_hash: str
-    quantity: int
-    price_version: int
-    event: bytes
-    deadline_after_ms: int
-    answer: str = ""
-
-    def __post_init__(self) -> None:
-        for ident in (self.order_id, self.user_id, self.request_id, self.request_hash):
-            if not _IDENT.fullmatch(ident):
-                raise ValueError(f"not an id: {ident[:80]!r}")
-        if not _ANSWER.fullmatch(self.answer):
-            raise ValueError(f"not an answer: {self.answer[:80]!r}")
-        if self.quantity < 1 or self.deadline_after_ms < 1:
-            raise ValueError(f"quantity {self.quantity}, deadline_after_ms {self.deadline_after_ms}: at least 1")
-
-
-@dataclass(frozen=True, slots=True)
-class ReserveResult:
-    """What became of one request; the fields beside `kind` are set where they apply.
-
-    RESERVED       order_id, entry_id, deadline_ms
-    REPLAY         order_id of the first request, its state, mark, entry_id, entry_present, deadline_ms, answer; if
-                   PENDING, this counts as asking about it. state None: the reservation was trimmed since
-    PRICE_CHANGED  price_version now valid
-    SOLD_OUT       available: what is left, less than was asked for
-    DUPLICATE_ID   the order_id exists already: make a new one and repeat
-    """
-
-    kind: ReserveKind
-    order_id: str = ""
-    entry_id: str = ""
-    deadline_ms: int = 0
-    state: ReservationState | None = None
-    mark: Mark = Mark.NONE
-    entry_present: bool = False
-    price_version: int = 0
-    available: int = 0
-    answer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReserveBatch:
-    """Requests of one (offer, bucket), in order of arrival; each sees its predecessors."""
-
-    offer_no: int
-    bucket: int
-    epoch: int
-    requests: Sequence[ReserveRequest]
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """One reservation with its outbox entry's fate. Times are Unix ms of Redis; deadline_ms 0: no longer due."""
-
-    order_id: str
-    state: ReservationState
-    quantity: int
-    user_id: str
-    price_version: int
-    created_ms: int
-    mark: Mark
-    asked_ms: int
-    entry_id: str
-    entry_present: bool
-    deadline_ms: int
-    epoch: int
-    answer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MarkResult:
-    """`found` False: no such reservation, or another epoch. `entry_present` False: somebody's ack was seen, so the
-    order is in the queue and was not marked."""
-
-    found: bool
-    mark: Mark = Mark.NONE
-    entry_present: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxEntry:
-    """One event not known to be in Kafka. age_ms is by Redis' clock; state None: its reservation is gone."""
-
-    entry_id: str
-    order_id: str
-    event: bytes
-    age_ms: int
-    state: ReservationState | None
-    mark: Mark
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """initial = available + reserved + sold. Times are Unix ms; closes_ms 0: until closed."""
-
-    initial: int
-    available: int
-    reserved: int
-    sold: int
-    trimmed: int
-    price_minor: int
-    price_version: int
-    unit_limit: int
-    epoch: int
-    state: OfferState
-    opens_ms: int
-    closes_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Counters and the sums behind them, read at one instant; for the audit.
-
-    held, sold, released: units over the reservations in R, S, X. holdings: units over all users' limits.
-    negative: names of counters and users' holdings below zero.
-    """
-
-    counters: Counters
-    held: int
-    sold: int
-    released: int
-    holdings: int
-    reservations: int
-    outbox_length: int
-    due_length: int
-    negative: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SetInitialResult:
-    """`committed`: reserved + sold, below which the units cannot be lowered."""
-
-    kind: SetInitialKind
-    committed: int = 0
 
 
 class StockPort(Protocol):
@@ -218,8 +31,10 @@ class StockPort(Protocol):
         already in the same epoch is left as it is. False: another epoch is there. Only for offers that never sold:
         after a loss the rebuild, not this, restores them."""
 
-    async def set_state(self, offer_no: int, bucket: int, epoch: int, state: OfferState) -> bool:
-        """False: stale epoch."""
+    async def set_state(
+        self, offer_no: int, bucket: int, epoch: int, state: OfferState, only_from: OfferState | None = None
+    ) -> bool:
+        """False: stale epoch. With `only_from`, an offer in any other state is left as it is."""
 
     async def set_initial(self, offer_no: int, bucket: int, epoch: int, initial: int) -> SetInitialResult:
         """Sets the units on sale; what is available moves by the difference."""

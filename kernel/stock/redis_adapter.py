@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from kernel.offers import Offer
 from kernel.order_ids import offer_of
 from kernel.stock import keys, replies
-from kernel.stock.port import (
+from kernel.stock.results import (
     Counters,
     Mark,
     MarkResult,
@@ -29,6 +29,8 @@ from meshkit.errors import DependencyUnavailable
 
 # Redis serves nobody else while a script runs: 500 orders take about 5 ms. Lua's unpack ends near 8,000 values.
 MAX_BATCH = 500
+# 48 bits tell a reused request_id from a retry; the row's hash, which is compared finally, is whole.
+HASH_DIGITS = 12
 
 T = TypeVar("T")
 Slot = tuple[int, int]
@@ -89,8 +91,11 @@ class RedisStock:
                 raise outcome
         return b"STALE_EPOCH" not in outcomes
 
-    async def set_state(self, offer_no: int, bucket: int, epoch: int, state: OfferState) -> bool:
-        return bool(await self._run("set_state", [keys.stock(offer_no, bucket)], epoch, state) == 1)
+    async def set_state(
+        self, offer_no: int, bucket: int, epoch: int, state: OfferState, only_from: OfferState | None = None
+    ) -> bool:
+        args: list[Argument] = [epoch, state] if only_from is None else [epoch, state, only_from]
+        return bool(await self._run("set_state", [keys.stock(offer_no, bucket)], *args) == 1)
 
     async def set_initial(self, offer_no: int, bucket: int, epoch: int, initial: int) -> SetInitialResult:
         kind, committed = await self._run("set_initial", [keys.stock(offer_no, bucket)], epoch, initial)
@@ -143,7 +148,7 @@ class RedisStock:
             args += (
                 r.order_id,
                 r.user_id,
-                r.request_hash,
+                r.request_hash[:HASH_DIGITS],
                 r.quantity,
                 r.price_version,
                 r.deadline_after_ms,
@@ -157,7 +162,7 @@ class RedisStock:
     ) -> ReserveResult | None:
         names = _all_keys(offer_no, bucket)
         names.append(keys.idempotency(offer_no, bucket, request.user_id, request.request_id))
-        order = ("", request.user_id, request.request_hash, 0, 0, request.deadline_after_ms, b"", "")
+        order = ("", request.user_id, request.request_hash[:HASH_DIGITS], 0, 0, request.deadline_after_ms, b"", "")
         [raw] = await self._run("reserve", names, epoch, self._now, keys.IDEMPOTENCY_SECONDS, *order)
         return None if raw[0] == b"UNSEEN" else replies.reserve_result(raw)
 

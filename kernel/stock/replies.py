@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from kernel.stock.port import (
+from kernel.stock.results import (
     Counters,
+    Hours,
     Mark,
     OfferState,
     OutboxEntry,
@@ -55,6 +56,10 @@ def reserve_result(raw: Raw) -> ReserveResult:
                 entry_present=present == 1,
                 answer=answer,
             )
+        case ReserveKind.NOT_OPEN:
+            offer_state, opens, closes, now = rest
+            hours = Hours(OfferState(offer_state), int(opens), int(closes), int(now))
+            return ReserveResult(ReserveKind.NOT_OPEN, hours=hours)
         case ReserveKind.PRICE_CHANGED:
             return ReserveResult(ReserveKind.PRICE_CHANGED, price_version=int(rest[0]))
         case ReserveKind.SOLD_OUT:

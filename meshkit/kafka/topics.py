@@ -1,6 +1,6 @@
 """Topics as declared data: what is missing is made, what differs is refused by name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -66,14 +66,20 @@ async def _compare(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> No
     for response in await admin.describe_configs(resources):
         for _, _, _, name, entries in response.resources:
             config[name] = {entry[0]: entry[1] for entry in entries}
-    differing: list[str] = []
-    for spec in specs:
-        have = partitions.get(spec.name)
-        if have != spec.partitions:
-            differing.append(f"{spec.name}: partitions is {have}, declared {spec.partitions}")
-        kept_ms = int(config.get(spec.name, {}).get("retention.ms", 0))
-        # Longer is safe and -1 is for ever; shorter loses orders in an outage.
-        if 0 <= kept_ms < spec.retention_ms:
-            differing.append(f"{spec.name}: retention.ms is {kept_ms}, declared {spec.retention_ms} at least")
+    differing = [
+        f"{spec.name}: {what}"
+        for spec in specs
+        for what in differences(spec, partitions.get(spec.name, 0), config.get(spec.name, {}))
+    ]
     if differing:
         raise TopicsDiffer("; ".join(differing))
+
+
+def differences(spec: TopicSpec, partitions: int, config: Mapping[str, str]) -> list[str]:
+    """How a topic on the broker differs from its declaration, in words."""
+    found = [] if partitions == spec.partitions else [f"partitions is {partitions}, declared {spec.partitions}"]
+    kept_ms = int(config.get("retention.ms", 0))
+    # Longer is safe and -1 is for ever; shorter loses orders in an outage.
+    if 0 <= kept_ms < spec.retention_ms:
+        found.append(f"retention.ms is {kept_ms}, declared {spec.retention_ms} at least")
+    return found

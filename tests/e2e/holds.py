@@ -9,7 +9,7 @@ from tools.audit.report import Verdict
 from tools.audit.run import run_audit
 
 
-async def audit_holds(shop: Shop, sale: OpenSale, queued: list[str], folder: Path) -> None:
+async def assert_audit_holds(shop: Shop, sale: OpenSale, queued: list[str], folder: Path) -> None:
     """Every invariant, with what the buyers were told as history; the lag may need a moment to be committed."""
     history = folder / "history.jsonl"
     lines = [json.dumps({"type": "ok", "outcome": "QUEUED", "order_id": order_id}) for order_id in queued]

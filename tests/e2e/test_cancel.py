@@ -15,7 +15,7 @@ from meshkit.errors import DependencyUnavailable, IllegalState, InvalidFields, O
 from meshkit.rpc.client import call, typed_error
 from peakmesh.order.v1 import order_pb2, order_service_pb2
 from peakmesh.order.v1 import order_service_pb2_grpc as order_rpc
-from tests.e2e.holds import audit_holds
+from tests.e2e.holds import assert_audit_holds
 from tests.e2e.shop import Shop, State
 from tests.e2e.stubborn import persist
 from tests.polling import eventually
@@ -105,7 +105,7 @@ async def test_cancels_race_the_charge_and_the_audit_holds(shop: Shop, tmp_path:
         return (await shop.offer(sale)).redis.available == RACES
 
     await eventually(all_back, within=10)
-    await audit_holds(shop, sale, [order_id for order_id, _ in ended], tmp_path)
+    await assert_audit_holds(shop, sale, [order_id for order_id, _ in ended], tmp_path)
 
 
 async def test_a_parcel_that_was_collected_stays_sold(shop: Shop, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ async def test_a_parcel_that_was_collected_stays_sold(shop: Shop, tmp_path: Path
         assert "collected" in raised.value.message
     finally:
         turn(shop)
-    await audit_holds(shop, sale, [order_id], tmp_path)
+    await assert_audit_holds(shop, sale, [order_id], tmp_path)
 
 
 async def test_watchers_are_told_each_move_within_a_second(shop: Shop) -> None:

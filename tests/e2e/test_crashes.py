@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
-from tests.e2e.holds import audit_holds
+from tests.e2e.holds import assert_audit_holds
 from tests.e2e.shop import Shop, State
 from tests.e2e.stubborn import persist
 from tests.polling import eventually
@@ -34,7 +34,7 @@ async def test_kafka_stops_for_ten_seconds(shop: Shop, servers: Mesh, tmp_path: 
     orders |= {f"late-{n}": order_id for n, (order_id, _) in enumerate(late)}
     assert len(set(orders.values())) == 40
     await _all_end(shop, orders)
-    await audit_holds(shop, sale, list(orders.values()), tmp_path)
+    await assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ async def test_a_process_killed_at(process: str, point: str, shop: Shop, mesh: M
     await _all_end(shop, orders)
     await asyncio.to_thread(wait_ready, process, mesh)
     assert (await shop.offer(sale)).database.sold == 20
-    await audit_holds(shop, sale, list(orders.values()), tmp_path)
+    await assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
 
 
 @pytest.mark.parametrize("server", ["redis", "mariadb", "envoy"])
@@ -74,7 +74,7 @@ async def test_a_server_killed_in_the_middle(
     orders |= {f"late-{n}": order_id for n, (order_id, _) in enumerate(await asyncio.gather(*late))}
     assert len(set(orders.values())) == 30
     await _all_end(shop, orders)
-    await audit_holds(shop, sale, list(orders.values()), tmp_path)
+    await assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
 
 
 async def test_an_order_past_its_deadline_expires_and_is_not_charged(shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
@@ -97,4 +97,4 @@ async def test_an_order_past_its_deadline_expires_and_is_not_charged(shop: Shop,
         return (await shop.offer(sale)).redis.available == 5
 
     await eventually(all_back, within=10)
-    await audit_holds(shop, sale, list(orders.values()), tmp_path)
+    await assert_audit_holds(shop, sale, list(orders.values()), tmp_path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from tests.e2e.holds import audit_holds
+from tests.e2e.holds import assert_audit_holds
 from tests.e2e.shop import OpenSale, Shop, State
 from tools.devstack import Mesh, restart_process
 
@@ -61,4 +61,4 @@ async def test_no_call_fails_while_every_process_is_restarted(shop: Shop, mesh: 
     print(f"{len(load.orders)} purchases over {len(ROLLED)} restarts, none failed")
     for user, order_id in load.orders.items():
         await shop.reaches(user, order_id, State.ORDER_STATE_TO_SHIP, within=60)
-    await audit_holds(shop, sale, list(load.orders.values()), tmp_path)
+    await assert_audit_holds(shop, sale, list(load.orders.values()), tmp_path)

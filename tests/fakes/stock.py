@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kernel.offers import Offer
 from kernel.order_ids import offer_of
-from kernel.stock.port import (
+from kernel.stock.results import (
     Counters,
     Mark,
     MarkResult,
@@ -71,10 +71,13 @@ class FakeStock:
             epochs.add(bucket.counters.epoch)
         return epochs == {offer.epoch}
 
-    async def set_state(self, offer_no: int, bucket: int, epoch: int, state: OfferState) -> bool:
+    async def set_state(
+        self, offer_no: int, bucket: int, epoch: int, state: OfferState, only_from: OfferState | None = None
+    ) -> bool:
         if (found := self._bucket((offer_no, bucket), epoch)) is None:
             return False
-        found.counters = replace(found.counters, state=state)
+        if only_from in (None, found.counters.state):
+            found.counters = replace(found.counters, state=state)
         return True
 
     async def set_initial(self, offer_no: int, bucket: int, epoch: int, initial: int) -> SetInitialResult:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
-from kernel.stock.port import (
+from kernel.stock.results import (
     Counters,
+    Hours,
     Mark,
     OfferState,
     OutboxEntry,
@@ -68,7 +69,8 @@ class Bucket:
         counters = self.counters
         closed = counters.closes_ms and now_ms >= counters.closes_ms
         if counters.state is not OfferState.OPEN or now_ms < counters.opens_ms or closed:
-            return ReserveResult(ReserveKind.NOT_OPEN)
+            hours = Hours(counters.state, counters.opens_ms, counters.closes_ms, now_ms)
+            return ReserveResult(ReserveKind.NOT_OPEN, hours=hours)
         if request.price_version != counters.price_version:
             return ReserveResult(ReserveKind.PRICE_CHANGED, price_version=counters.price_version)
         if self.holdings.get(request.user_id, 0) + request.quantity > counters.unit_limit:

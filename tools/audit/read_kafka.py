@@ -11,13 +11,13 @@ from kernel.topics import (
     ORDER_WORKER_RESULTS,
     ORDERS_CREATED,
     ORDERS_INTAKE,
-    PARTITIONS,
     PAYMENT_WORKER,
     PAYMENTS_RESULTS,
     dlq_topic,
 )
 from peakmesh.event.v1.events_pb2 import OrderIntake
 from tools.audit.facts import DeadLetter, Log, Published
+from tools.audit.read_records import places_of, read_to_end, reader
 
 GROUPS = {ORDER_WORKER: ORDERS_INTAKE, PAYMENT_WORKER: ORDERS_CREATED, ORDER_WORKER_RESULTS: PAYMENTS_RESULTS}
 DEAD = tuple(dlq_topic(topic) for topic in GROUPS.values())
@@ -25,37 +25,21 @@ DEAD = tuple(dlq_topic(topic) for topic in GROUPS.values())
 
 async def read_log(bootstrap: str, offers: frozenset[int]) -> Log:
     """Reads the intake log from its beginning to its present end, keeping the records of `offers`."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
+    async with reader(bootstrap) as consumer:
         published = [each async for raw in _records(consumer, [ORDERS_INTAKE]) if (each := _published(raw, offers))]
         letters = [_letter(raw) async for raw in _records(consumer, DEAD)]
         ends = await _ends(consumer, list(GROUPS.values()))
-    finally:
-        await consumer.stop()
     return Log(published, letters, await _lag(bootstrap, ends))
 
 
 async def _ends(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> dict[TopicPartition, int]:
-    places = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
-    ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(places_of(topics))
     return ends
 
 
 async def _records(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> AsyncIterator[Any]:
-    ends = await _ends(consumer, topics)
-    starts = await consumer.beginning_offsets(list(ends))
-    left = {place for place, end in ends.items() if end > starts[place]}
-    if not left:
-        return
-    consumer.assign(list(left))
-    await consumer.seek_to_beginning()
-    while left:
-        for place, raws in (await consumer.getmany(timeout_ms=1000, max_records=5000)).items():
-            for raw in raws:
-                yield raw
-            if await consumer.position(place) >= ends[place]:
-                left.discard(place)
+    async for raw in read_to_end(consumer, await consumer.beginning_offsets(places_of(topics))):
+        yield raw
 
 
 def _published(raw: Any, offers: frozenset[int]) -> Published | None:

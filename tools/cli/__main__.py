@@ -2,13 +2,14 @@
 
 import typer
 
-from tools.cli import audit, cart, catalog, fault, order, product, sale, stack, token, voucher
+from tools.cli import audit, cart, catalog, clean, fault, order, product, sale, stack, token, voucher
 
 app = typer.Typer(name="peakmesh", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.status)
 app.command()(stack.logs)
+app.command()(clean.clean)
 app.command()(audit.audit)
 app.add_typer(sale.app, name="sale")
 app.add_typer(cart.app, name="cart")

@@ -1,4 +1,4 @@
-"""`peakmesh order place|get|list|watch|cancel`: what a buyer does, from a terminal."""
+"""`peakmesh order …`: what a buyer does, from a terminal, and what an operator does for single orders."""
 
 import asyncio
 import json
@@ -18,12 +18,15 @@ from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
 from peakmesh.checkout.v1 import checkout_service_pb2_grpc as checkout_rpc
 from peakmesh.order.v1 import order_pb2, order_service_pb2
 from peakmesh.order.v1 import order_service_pb2_grpc as order_rpc
+from tools.cli import order_desk
 from tools.cli.buyer import ADDRESS, User, ask
 from tools.cli.console import AsJson, out, print_json, ran, table
 from tools.cli.token import issuer
 from tools.sale.operator import operating
 
-app = typer.Typer(help="Place and follow orders as a buyer.", no_args_is_help=True)
+app = typer.Typer(help="Place and follow orders as a buyer; look after them as an operator.", no_args_is_help=True)
+for _command in (order_desk.trace, order_desk.stuck, order_desk.resolve):
+    app.command()(_command)
 
 
 @app.command()

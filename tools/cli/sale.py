@@ -1,27 +1,24 @@
-"""`peakmesh sale run|open|close|show`."""
+"""`peakmesh sale …`: run one whole, or operate one by hand."""
 
 import sys
 from functools import partial
 from typing import Annotated, Any
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from rich.live import Live
 
 from meshkit.log import setup_logging
 from meshkit.settings import ProcessSettings
-from peakmesh.ops.v1 import ops_service_pb2 as pb
 from tools import devstack
-from tools.cli import sale_report
+from tools.cli import preflight, sale_desk, sale_report
 from tools.cli.audit import verdicts
 from tools.cli.console import AsJson, err, out, print_json, ran, table, told
 from tools.cli.progress import Progress
 from tools.cli.token import issuer
-from tools.sale.operator import Operator, operating
 from tools.sale.run import SaleRun, Surroundings
 from tools.sale.shape import DEFAULT_BUYERS, DEFAULT_UNITS, Shape
 
-app = typer.Typer(help="Flash sales: run one whole, or open, close and show one.", no_args_is_help=True)
+app = typer.Typer(help="Flash sales: run one whole, or open, watch, pause and close one.", no_args_is_help=True)
 app.command()(sale_report.report)
 app.command()(sale_report.compare)
 
@@ -95,53 +92,7 @@ def _show_verdict(settings: ProcessSettings, verdict: dict[str, Any]) -> None:
     out.print(f"verdict: {verdict['verdict']}", style=style, highlight=False)
 
 
-@app.command("open")
-def open_(
-    sku: Annotated[str, typer.Option(help="a product of the catalogue")],
-    units: Annotated[int, typer.Option(help="units on sale")],
-    limit: Annotated[int, typer.Option(help="units a user may have")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Open a sale and print its sale_id."""
-    sale = ran(_operate("open_sale", sku, units, limit))
-    print_json(_as_dict(sale)) if as_json else print(sale.sale_id)
-
-
-@app.command()
-def close(sale_id: str, as_json: AsJson = False) -> None:
-    """Take no more orders; those accepted go on."""
-    _show_sale(ran(_operate("close_sale", sale_id)), as_json)
-
-
-@app.command()
-def show(sale_id: str, as_json: AsJson = False) -> None:
-    """A sale's stock, in the database and in Redis."""
-    _show_sale(ran(_operate("sale", sale_id)), as_json)
-
-
-async def _operate(method: str, *arguments: Any) -> pb.Sale:
-    settings = ProcessSettings()
-    issuer(settings)
-    async with operating(settings) as operator:
-        sale: pb.Sale = await getattr(Operator, method)(operator, *arguments)
-        return sale
-
-
-def _as_dict(sale: pb.Sale) -> dict[str, Any]:
-    shown: dict[str, Any] = MessageToDict(
-        sale, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    return shown
-
-
-def _show_sale(sale: pb.Sale, as_json: bool) -> None:
-    if as_json:
-        print_json(_as_dict(sale))
-        return
-    out.print(sale.sale_id, pb.SaleState.Name(sale.state).removeprefix("SALE_STATE_"), highlight=False)
-    rows = [
-        [offer.sku, str(offer.units), where, *(str(getattr(stock, name)) for name in ("available", "reserved", "sold"))]
-        for offer in sale.offers
-        for where, stock in (("SQL", offer.database), ("Redis", offer.redis))
-    ]
-    table("sku", "units", "in", "available", "reserved", "sold", rows=rows)
+app.command("open")(sale_desk.open_)
+app.command("list")(sale_desk.list_)
+for _command in (preflight.preflight, sale_desk.show, sale_desk.pause, sale_desk.resume, sale_desk.close):
+    app.command()(_command)

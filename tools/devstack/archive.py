@@ -14,7 +14,7 @@ def archive_classes() -> None:
     """Leaves `kafka.CLASSES`. Raises DevstackError when the broker does not start."""
     draft = kafka.CLASSES.with_suffix(".new")
     with tempfile.TemporaryDirectory(prefix="peakmesh-") as folder:
-        base = _free_base(Path(folder))
+        base = free_base(Path(folder))
         try:
             up(Path(folder), base, ["kafka"], lambda _: None, env={"kafka": {"JAVA_TOOL_OPTIONS": _archive_to(draft)}})
         finally:
@@ -26,7 +26,7 @@ def _archive_to(file: Path) -> str:
     return f"-XX:ArchiveClassesAtExit={file}"
 
 
-def _free_base(folder: Path) -> int:
+def free_base(folder: Path) -> int:
     """An offset where the broker meets nobody, since a mesh may be running beside."""
     while True:
         base = random.randrange(100, 9_000)

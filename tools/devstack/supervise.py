@@ -8,12 +8,14 @@ import time
 from collections.abc import Mapping
 
 from tools.devstack.life import GaveUpError, Life, Policy
+from tools.devstack.logfile import bound_logs
 from tools.devstack.order import closure, dependents
 from tools.devstack.spec import DevstackError, Mesh, ProcessSpec
 from tools.devstack.state import Pid, StackState, Wanted, read_wanted, wanted_file, write_state
 from tools.devstack.table import table_of
 
 _LOOK_EVERY = 0.05
+_LOGS_EVERY = 5.0
 
 
 class Supervisor:
@@ -26,6 +28,7 @@ class Supervisor:
         self._state = StackState(supervisor=Pid.of(os.getpid()))
         self._restarts_done: dict[str, int] = {}
         self._read_at = 0
+        self._logs_at = 0.0
         self._asked = time.monotonic()
 
     async def run(self, stop: asyncio.Event) -> str | None:
@@ -36,6 +39,7 @@ class Supervisor:
                 for task in self._tasks.values():
                     if task.done():
                         task.result()
+                self._bound_logs()
                 await asyncio.sleep(_LOOK_EVERY)
         except (GaveUpError, DevstackError) as error:
             self._state.failure = str(error)
@@ -43,6 +47,11 @@ class Supervisor:
         self._state.supervisor = None
         self._tell()
         return self._state.failure
+
+    def _bound_logs(self) -> None:
+        if time.monotonic() > self._logs_at:
+            self._logs_at = time.monotonic() + _LOGS_EVERY
+            bound_logs(self._mesh.run_dir / "logs")
 
     def _follow_wanted(self) -> None:
         changed = wanted_file(self._mesh).stat().st_mtime_ns

@@ -12,23 +12,10 @@ from typing import Any
 
 from envoy.public_api import Binding, bindings
 from tools.proto.comments import read_comments
+from tools.proto.failures import ERROR, failures
 from tools.proto.schemas import Schemas
 
 _VARIABLE = re.compile(r"\{([^}=]+)[^}]*\}")
-_ERROR = {
-    "type": "object",
-    "description": "What went wrong; docs/errors.md says for each reason what a client does.",
-    "required": ["code", "message", "details"],
-    "properties": {
-        "code": {"type": "integer", "description": "The gRPC status code."},
-        "message": {"type": "string", "description": "For people."},
-        "details": {
-            "type": "array",
-            "description": "One google.rpc.ErrorInfo (`reason`); BadRequest names fields, RetryInfo the time to wait.",
-            "items": {"type": "object", "required": ["@type"], "properties": {"@type": {"type": "string"}}},
-        },
-    },
-}
 
 
 def write_openapi(image: Path, target: Path) -> None:
@@ -39,7 +26,7 @@ def openapi(public: Sequence[Binding], comments: Mapping[str, str]) -> dict[str,
     schemas = Schemas(comments)
     paths: dict[str, dict[str, Any]] = {}
     for bound in public:
-        paths.setdefault(bound.path, {})[bound.verb.lower()] = _operation(bound, schemas)
+        paths.setdefault(bound.path, {})[bound.verb.lower()] = _operation(bound, schemas, comments)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Peakmesh", "version": "1", "description": "The shop's public API, as JSON."},
@@ -48,12 +35,12 @@ def openapi(public: Sequence[Binding], comments: Mapping[str, str]) -> dict[str,
         "paths": dict(sorted(paths.items())),
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-            "schemas": dict(sorted(schemas.components.items())) | {"Error": _ERROR},
+            "schemas": dict(sorted(schemas.components.items())) | {"Error": ERROR},
         },
     }
 
 
-def _operation(bound: Binding, schemas: Schemas) -> dict[str, Any]:
+def _operation(bound: Binding, schemas: Schemas, comments: Mapping[str, str]) -> dict[str, Any]:
     method = bound.method
     words = schemas.said(method.full_name)
     operation: dict[str, Any] = {
@@ -62,23 +49,20 @@ def _operation(bound: Binding, schemas: Schemas) -> dict[str, Any]:
         **words,
         "parameters": list(_parameters(bound, schemas)),
         "responses": {
-            "200": {"description": "Done.", "content": _content(method, schemas)},
-            "default": {
-                "description": "Refused, or failed.",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-            },
+            "200": _answer(method, schemas),
+            **failures(words.get("description", ""), comments),
         },
     }
     if bound.body:
-        body = schemas.message(method.input_type)
+        body = schemas.body(method.input_type, set(_VARIABLE.findall(bound.path)))
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     return operation
 
 
-def _content(method: Any, schemas: Schemas) -> dict[str, Any]:
-    """A stream is one JSON object a line."""
-    kind = "application/x-ndjson" if method.server_streaming else "application/json"
-    return {kind: {"schema": schemas.message(method.output_type)}}
+def _answer(method: Any, schemas: Schemas) -> dict[str, Any]:
+    """A stream has the same content type, as Envoy says it."""
+    words = "A stream: one JSON object a line." if method.server_streaming else "Done."
+    return {"description": words, "content": {"application/json": {"schema": schemas.message(method.output_type)}}}
 
 
 def _parameters(bound: Binding, schemas: Schemas) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Messages as JSON Schema, in the form the gateway's transcoder reads and writes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -45,6 +45,13 @@ class Schemas:
             shape = {"type": "object", **self.said(name), "properties": fields, "additionalProperties": False}
             self.components[name] = shape
         return {"$ref": f"#/components/schemas/{name}"}
+
+    def body(self, message: Any, in_path: Set[str]) -> dict[str, Any]:
+        """What the path gives is refused in the body, even where it is the same."""
+        if not in_path:
+            return self.message(message)
+        fields = {field.name: self.field(field) for field in message.fields if field.name not in in_path}
+        return {"type": "object", **self.said(message.full_name), "properties": fields, "additionalProperties": False}
 
     def field(self, field: Any) -> dict[str, Any]:
         return {**self.shape(field), **self.said(field.full_name)}

@@ -25,10 +25,28 @@ class Operator:
         return await call(asked, request, timeout=TIMEOUT_SECONDS, dependency="governor", metadata=self._metadata)
 
     async def open_sale(self, sku: str, units: int, limit: int) -> pb.Sale:
-        offer = pb.OfferSpec(sku=sku, units=units, limit_per_user=limit)
-        opened = await self._call("OpenSale", pb.OpenSaleRequest(request_id=str(uuid4()), offers=[offer]))
-        sale: pb.Sale = opened.sale
+        return await self.open(pb.OpenSaleRequest(offers=[pb.OfferSpec(sku=sku, units=units, limit_per_user=limit)]))
+
+    async def open(self, request: pb.OpenSaleRequest) -> pb.Sale:
+        """`request` without its request_id."""
+        request.request_id = str(uuid4())
+        sale: pb.Sale = (await self._call("OpenSale", request)).sale
         return sale
+
+    async def pause_sale(self, sale_id: str) -> pb.Sale:
+        answer = await self._call("PauseSale", pb.PauseSaleRequest(sale_id=sale_id, request_id=str(uuid4())))
+        sale: pb.Sale = answer.sale
+        return sale
+
+    async def resume_sale(self, sale_id: str) -> pb.Sale:
+        answer = await self._call("ResumeSale", pb.ResumeSaleRequest(sale_id=sale_id, request_id=str(uuid4())))
+        sale: pb.Sale = answer.sale
+        return sale
+
+    async def sales(self, page_size: int = 0, page_token: str = "") -> pb.ListSalesResponse:
+        request = pb.ListSalesRequest(page_size=page_size, page_token=page_token)
+        page: pb.ListSalesResponse = await self._call("ListSales", request)
+        return page
 
     async def close_sale(self, sale_id: str) -> pb.Sale:
         answer = await self._call("CloseSale", pb.CloseSaleRequest(sale_id=sale_id, request_id=str(uuid4())))

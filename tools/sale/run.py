@@ -18,6 +18,7 @@ from peakmesh.ops.v1.ops_service_pb2 import Product, Sale
 from tools.sale.calibrate import calibrated_rate
 from tools.sale.crowd import Crowd
 from tools.sale.history import read
+from tools.sale.kept import KEPT, forget_old_sales
 from tools.sale.load import buyers, split
 from tools.sale.operator import Operator, operating
 from tools.sale.origin import origin
@@ -159,3 +160,4 @@ def _keep(folder: Path, verdict: Mapping[str, Any], watch: Watch) -> None:
     (folder / "samples.json").write_text(json.dumps([asdict(sample) for sample in samples]))
     draw(samples, verdict, folder / "peak.png")
     write_report(folder)
+    forget_old_sales(folder.parent, KEPT)

@@ -88,10 +88,7 @@ def judge(
         "drain_rate": round(last.persisted / max(_reached(samples, lambda sample: sample.persisted), 0.001), 1),
         "consistency_delay_ms": percentiles(consistency_delays(history, times), BODY),
         "asked": dict(asked),
-        "stages_ms": {
-            "checkout": dict(checkout_ms),
-            **{name: percentiles(values, BODY) for name, values in stages(times).items()},
-        },
+        "stages_ms": {"checkout": dict(checkout_ms)} | {at: percentiles(ms, BODY) for at, ms in stages(times).items()},
         "audit": dict(audit),
     }
     why = list(_disagreements(told, last))

@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from checkout_svc.app import running
 from checkout_svc.settings import Settings
 from kernel.offers import OFFERS_KEY, Offer, publish_offer
-from kernel.stock.port import Snapshot
 from kernel.stock.redis_adapter import RedisStock
+from kernel.stock.results import Snapshot
 from kernel.topics import ORDERS_INTAKE
 from meshkit.identity import Role, TokenIssuer
 from meshkit.kafka.consumer import Consumer, consuming

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from grpc import StatusCode
 
-from kernel.stock.port import Mark
+from kernel.stock.results import Mark
 from meshkit.errors import InvalidFields, OfferNotFound, PeakmeshError, RequestIdReused, SoldOut
 from peakmesh.checkout.v1 import checkout_service_pb2 as pb
 from tests.integration.checkout_svc.shop import Shop

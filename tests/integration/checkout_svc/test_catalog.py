@@ -9,7 +9,7 @@ import pytest
 
 from governor.app import running as governing
 from kernel.catalog import CHANGES_KEY, EDITION_KEY, PRODUCTS_KEY, whole_edition
-from kernel.stock.port import ReserveKind
+from kernel.stock.results import ReserveKind
 from meshkit.errors import DependencyUnavailable, InvalidFields, ProductNotFound
 from meshkit.money import from_minor, to_minor
 from meshkit.rpc.client import call

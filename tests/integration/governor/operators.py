@@ -17,8 +17,8 @@ from governor.settings import Settings
 from kernel.offers import OFFERS_KEY
 from kernel.order_ids import new_order_id
 from kernel.stock import keys
-from kernel.stock.port import ReserveKind, ReserveRequest
 from kernel.stock.redis_adapter import RedisStock
+from kernel.stock.results import ReserveKind, ReserveRequest
 from meshkit.db.engine import database
 from meshkit.identity import Role, TokenIssuer
 from meshkit.ports import Ports

@@ -9,7 +9,7 @@ from governor.app import running
 from governor.settings import Settings
 from kernel.offers import OFFERS_KEY, load_offers
 from kernel.stock import keys
-from kernel.stock.port import ReserveKind
+from kernel.stock.results import ReserveKind
 from peakmesh.ops.v1 import ops_service_pb2 as pb
 from tests.integration.governor.doom import ask_and_die
 from tests.integration.governor.operators import Desk, closing, desk_at, free_base, opening, setting, settings_for

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from kernel.offers import load_offers
-from kernel.stock.port import OfferState, ReserveKind
+from kernel.stock.results import OfferState, ReserveKind
 from meshkit.errors import (
     IllegalState,
     InvalidFields,
@@ -125,6 +125,8 @@ async def test_what_is_not_there_is_told_apart(desk: Desk) -> None:
     [
         ("OpenSale", pb.OpenSaleRequest(), ["request_id", "offers"]),
         ("CloseSale", pb.CloseSaleRequest(sale_id="a{b}"), ["request_id", "sale_id"]),
+        ("PauseSale", pb.PauseSaleRequest(), ["request_id", "sale_id"]),
+        ("ResumeSale", pb.ResumeSaleRequest(request_id="1"), ["request_id", "sale_id"]),
         ("GetSale", pb.GetSaleRequest(), ["sale_id"]),
         ("SetStock", pb.SetStockRequest(units=-1), ["request_id", "sale_id", "sku", "units"]),
         ("ImportCatalog", pb.ImportCatalogRequest(), ["request_id", "products"]),

@@ -3,14 +3,7 @@
 import asyncio
 from collections import Counter
 
-from kernel.stock.port import (
-    Mark,
-    MoveKind,
-    OfferState,
-    ReservationState,
-    ReserveBatch,
-    ReserveKind,
-)
+from kernel.stock.results import Hours, Mark, MoveKind, OfferState, ReservationState, ReserveBatch, ReserveKind
 from tests.integration.kernel.stock_requests import (
     DEADLINE_MS,
     EPOCH,
@@ -104,6 +97,33 @@ class ReserveSuite:
             outcomes += await kinds(stock, request(f"user-{now}"))
         reserved, not_open = ReserveKind.RESERVED, ReserveKind.NOT_OPEN
         assert outcomes == [not_open, reserved, reserved, not_open]
+
+    async def test_who_comes_too_early_or_too_late_is_told_the_hours(self, stock: ClockedStock) -> None:
+        opens, closes = stock.now_ms + 1000, stock.now_ms + 5000
+        assert await stock.open_offer(OFFER, 5, opens, closes)
+        wish, told = request(), []
+        for now, state in ((opens - 1000, OfferState.OPEN), (closes - 1, OfferState.PAUSED), (closes, OfferState.OPEN)):
+            stock.now_ms = now
+            await stock.set_state(7, 0, EPOCH, state)
+            [result] = await stock.reserve(7, 0, EPOCH, [wish])
+            told.append((result.kind, result.hours))
+        assert told == [
+            (ReserveKind.NOT_OPEN, Hours(OfferState.OPEN, opens, closes, opens - 1000)),
+            (ReserveKind.NOT_OPEN, Hours(OfferState.PAUSED, opens, closes, closes - 1)),
+            (ReserveKind.NOT_OPEN, Hours(OfferState.OPEN, opens, closes, closes)),
+        ]
+        assert await tally(stock) == (5, 0, 0)
+
+    async def test_a_replay_is_answered_when_the_sale_is_over_and_a_new_tap_is_not(self, stock: ClockedStock) -> None:
+        opens, closes = stock.now_ms, stock.now_ms + 1000
+        assert await stock.open_offer(OFFER, 5, opens, closes)
+        early, late = request("ann"), request("bob")
+        assert await kinds(stock, early) == [ReserveKind.RESERVED]
+        stock.now_ms = closes + 1000
+        assert await kinds(stock, early, late, early) == [ReserveKind.REPLAY, ReserveKind.NOT_OPEN, ReserveKind.REPLAY]
+        other_body = request("ann", request_id=early.request_id, request_hash="h2")
+        assert await kinds(stock, other_body) == [ReserveKind.REUSED]
+        assert await tally(stock) == (4, 1, 0)
 
     async def test_no_stock_at_all_fails_closed(self, stock: ClockedStock) -> None:
         assert await kinds(stock, request()) == [ReserveKind.STALE_EPOCH]

@@ -5,11 +5,8 @@ from typing import Protocol
 
 from kernel.offers import Offer
 from kernel.order_ids import new_order_id
-from kernel.stock.port import (
-    ReserveKind,
-    ReserveRequest,
-    StockPort,
-)
+from kernel.stock.port import StockPort
+from kernel.stock.results import ReserveKind, ReserveRequest
 
 OFFER = Offer(7, "sale-1", "sku-1", 1999, "EUR", 1, 250, 1, 1, 2)
 EPOCH = OFFER.epoch

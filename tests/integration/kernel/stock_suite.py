@@ -1,7 +1,8 @@
 """What StockPort promises, run over the Redis adapter here and over the fake in tests/unit/kernel."""
 
+from tests.integration.kernel.answer_suite import AnswerSuite
 from tests.integration.kernel.reserve_suite import BatchSuite, ReserveSuite
-from tests.integration.kernel.settle_suite import AnswerSuite, MoveSuite
+from tests.integration.kernel.settle_suite import MoveSuite
 
 
 class StockSuite(ReserveSuite, BatchSuite, MoveSuite, AnswerSuite):

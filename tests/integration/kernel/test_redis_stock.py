@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from kernel.offers import Offer, load_offers, publish_offer
 from kernel.stock import keys
 from kernel.stock.durability import UnsafeRedisError, check_durability
-from kernel.stock.port import ReserveBatch, ReserveKind
 from kernel.stock.redis_adapter import RedisStock
+from kernel.stock.results import ReserveBatch, ReserveKind
 from meshkit.errors import DependencyUnavailable
 from tests.integration.kernel.redis_server import RedisServer, dump
 from tests.integration.kernel.stock_requests import EPOCH, OFFER, kinds, opened, request, tally

@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from redis.asyncio import Redis
 
 from kernel.order_ids import new_order_id
-from kernel.stock.port import OfferState, Reservation, ReserveKind, ReserveRequest, ReserveResult
 from kernel.stock.redis_adapter import RedisStock
+from kernel.stock.results import OfferState, Reservation, ReserveKind, ReserveRequest, ReserveResult
 from meshkit.errors import DependencyUnavailable
 from tests.fakes.stock import FakeStock
 from tests.integration.kernel.redis_server import RedisServer

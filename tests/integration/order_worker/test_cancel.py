@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from kernel.payment_steps import DEBIT, REFUND, UNBOOK
-from kernel.stock.port import MoveKind
 from kernel.stock.redis_adapter import RedisStock
+from kernel.stock.results import MoveKind
 from meshkit.clock import wall_ms
 from meshkit.errors import DependencyUnavailable, IllegalState, OrderNotFound
 from meshkit.identity import Identity, Role

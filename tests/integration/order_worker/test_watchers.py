@@ -9,7 +9,7 @@ import grpc
 import psutil
 import pytest
 
-from kernel.stock.port import ReserveRequest
+from kernel.stock.results import ReserveRequest
 from meshkit.clock import wall_ms
 from meshkit.identity import Role, TokenIssuer
 from order_worker.write_results import write_results

@@ -15,8 +15,8 @@ from kernel.offers import Offer
 from kernel.order_ids import new_order_id
 from kernel.order_states import OrderState
 from kernel.schema import offer, orders, payment_step
-from kernel.stock.port import ReserveKind, ReserveRequest
 from kernel.stock.redis_adapter import RedisStock
+from kernel.stock.results import ReserveKind, ReserveRequest
 from kernel.topics import ORDERS_INTAKE, PARTITIONS, PAYMENTS_RESULTS
 from meshkit.clock import wall_ms
 from meshkit.db.engine import database

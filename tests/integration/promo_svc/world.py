@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kernel.offers import Offer
 from kernel.order_ids import new_order_id
 from kernel.schema import orders
-from kernel.stock.port import ReserveKind, ReserveRequest
 from kernel.stock.redis_adapter import RedisStock
+from kernel.stock.results import ReserveKind, ReserveRequest
 from kernel.topics import PAYMENTS_RESULTS
 from kernel.vouchers import keys
 from kernel.vouchers.records import Counters, HoldState, read_counters, read_hold

@@ -20,7 +20,7 @@ from checkout_svc.reserve_window import ReserveWindow
 from checkout_svc.unused_holds import UnusedHolds
 from kernel.offers import Offer
 from kernel.order_ids import new_order_id
-from kernel.stock.port import Mark, Reservation, ReserveRequest
+from kernel.stock.results import Mark, Reservation, ReserveRequest
 from meshkit.breaker import Breaker
 from meshkit.breaker_policy import Policy
 from meshkit.money import from_minor

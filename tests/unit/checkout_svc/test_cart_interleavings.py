@@ -11,7 +11,7 @@ import pytest
 
 from checkout_svc.cart import Checkout, FrozenCart, OfferKey
 from checkout_svc.line_outcome import Outcome, is_final
-from kernel.stock.port import ReserveRequest, ReserveResult
+from kernel.stock.results import ReserveRequest, ReserveResult
 from meshkit.errors import DependencyUnavailable
 from tests.fakes.publisher import FakePublisher
 from tests.fakes.stock import FakeStock

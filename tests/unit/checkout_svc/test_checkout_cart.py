@@ -9,7 +9,7 @@ from checkout_svc.cart import Action
 from checkout_svc.checkout_cart import AT_ONCE
 from checkout_svc.line_outcome import Refusal
 from kernel.offers import Offer
-from kernel.stock.port import OfferState
+from kernel.stock.results import OfferState
 from meshkit.errors import CartEmpty, DependencyUnavailable, Overloaded, RequestIdReused
 from tests.fakes.publisher import Acks
 from tests.polling import eventually

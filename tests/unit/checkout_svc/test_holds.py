@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from checkout_svc.purchase import PromotionState
-from kernel.stock.port import ReserveKind, ReserveRequest, ReserveResult
+from kernel.stock.results import ReserveKind, ReserveRequest, ReserveResult
 from meshkit.breaker_policy import State
 from meshkit.errors import DependencyUnavailable, LimitReached, PeakmeshError, PromotionUnavailable, SoldOut
 from tests.fakes.stock import FakeStock

@@ -9,7 +9,7 @@ from checkout_svc.offer_registry import OfferRegistry, Offers
 from checkout_svc.on_sale import GONE, OffersOnSale
 from checkout_svc.shown_product import Availability, StockState
 from kernel.offers import Offer
-from kernel.stock.port import OfferState, ReserveRequest
+from kernel.stock.results import OfferState, ReserveRequest
 from meshkit.errors import DependencyUnavailable
 from tests.fakes.stock import FakeStock
 from tests.unit.checkout_svc.bench import OFFER, purchase, request_of

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from kernel.stock.port import Mark, OfferState, ReserveKind, ReserveRequest, ReserveResult
+from kernel.stock.results import Mark, OfferState, ReserveKind, ReserveRequest, ReserveResult
 from meshkit.errors import (
     DependencyUnavailable,
     LimitReached,
@@ -150,8 +150,9 @@ async def test_what_the_stock_refuses_is_refused_and_leaves_nothing() -> None:
     with pytest.raises(OfferNotFound):
         await bench.place(purchase(sku="other"))
     await bench.stock.set_state(OFFER.offer_no, 0, 1, OfferState.CLOSED)
-    with pytest.raises(SaleNotOpen):
+    with pytest.raises(SaleNotOpen) as closed:
         await bench.place(purchase())
+    assert closed.value.metadata["state"] == "CLOSED"
     assert await bench.available() == 1
     assert bench.kafka.log == []
 

@@ -6,7 +6,7 @@ import pytest
 
 from checkout_svc.purchase import Answer
 from checkout_svc.relay import BATCH
-from kernel.stock.port import Mark, OfferState
+from kernel.stock.results import Mark, OfferState
 from tests.fakes.publisher import Acks
 from tests.unit.checkout_svc.bench import CONSENT_MS, OFFER, Bench, purchase, request_of
 

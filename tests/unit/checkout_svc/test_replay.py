@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from checkout_svc.purchase import Answer, Purchase
-from kernel.stock.port import Mark
+from kernel.stock.results import Mark
 from meshkit.errors import PriceChanged
 from tests.fakes.publisher import Acks
 from tests.unit.checkout_svc.bench import CONSENT_MS, OFFER, Bench, purchase

@@ -7,7 +7,7 @@ import pytest
 from checkout_svc.cart import CartLine
 from checkout_svc.show_cart import LineState, totals
 from kernel.offers import Offer
-from kernel.stock.port import OfferState
+from kernel.stock.results import OfferState
 from meshkit.clock import wall_ms
 from meshkit.errors import OfferNotFound
 from tests.unit.checkout_svc.cart_bench import CASE, PHONE, CartBench, stocked

@@ -12,6 +12,7 @@ from google.rpc.status_pb2 import Status
 import envoy
 from envoy.edge_status import REPLIES
 from envoy.fault_targets import TARGETS
+from envoy.public_api import bindings
 from envoy.render import PROVIDERS, render
 from envoy.settings import Settings
 from meshkit.errors import Overloaded, Unauthenticated
@@ -35,9 +36,9 @@ def manager(config: dict[str, Any], listener: str) -> Any:
 
 
 def routes(config: dict[str, Any], listener: str) -> list[Any]:
-    """Those that lead to a cluster; the rest Envoy answers itself."""
+    """Those that lead to a cluster; the rest Envoy answers itself, or routes again once it is gRPC."""
     hosts = manager(config, listener)["route_config"]["virtual_hosts"]
-    return [route for host in hosts for route in host["routes"] if "route" in route]
+    return [route for host in hosts for route in host["routes"] if "cluster" in route.get("route", {})]
 
 
 def filters(config: dict[str, Any], listener: str) -> list[str]:
@@ -68,7 +69,9 @@ def test_the_public_door_has_no_route_to_operators_quotes_or_providers(config: d
     assert {route["route"]["cluster"] for route in routes(config, "gateway")} == {"checkout", "order", "vouchers"}
     promotion = [route["match"] for route in routes(config, "gateway") if "promotion" in str(route["match"])]
     assert promotion == [{"path": "/peakmesh.promotion.v1.PromotionService/ListVouchers"}]
-    assert {route["route"]["cluster"] for route in routes(config, "operators")} == {"governor"}
+    assert {route["route"]["cluster"] for route in routes(config, "operators")} == {"governor", "order"}
+    prefixes = {route["match"].get("prefix", "none") for route in routes(config, "gateway")}
+    assert not any("/peakmesh.order.v1.OrderOpsService/".startswith(prefix) for prefix in prefixes)
 
 
 def test_identity_is_checked_before_anything_is_counted_or_routed(config: dict[str, Any]) -> None:
@@ -76,6 +79,30 @@ def test_identity_is_checked_before_anything_is_counted_or_routed(config: dict[s
         *("cors", "grpc_web", "jwt_authn", "buffer", "lua", "grpc_json_transcoder", "grpc_stats", "router")
     ]
     assert filters(config, "operators") == ["jwt_authn", "buffer", "grpc_stats", "router"]
+
+
+def test_every_public_rpc_has_a_route_as_grpc(config: dict[str, Any]) -> None:
+    """Where its JSON goes once it is transcoded."""
+    matches = [route["match"] for route in routes(config, "gateway")]
+
+    def has_route(rpc: str) -> bool:
+        return any(rpc == match.get("path") or rpc.startswith(match.get("prefix", "?")) for match in matches)
+
+    lost = [bound.rpc for bound in bindings() if not has_route(bound.rpc)]
+    assert lost == []
+
+
+def test_a_grpc_call_does_not_meet_the_json_filter(config: dict[str, Any]) -> None:
+    [lua] = [each for each in manager(config, "gateway")["http_filters"] if each["name"].endswith(".lua")]
+    assert lua["disabled"] is True
+    hosts = manager(config, "gateway")["route_config"]["virtual_hosts"]
+    meeting = [
+        route["match"]
+        for host in hosts
+        for route in host["routes"]
+        if "envoy.filters.http.lua" in route.get("typed_per_filter_config", {})
+    ]
+    assert meeting == [{"prefix": "/v1/"}]
 
 
 def test_faults_are_injected_behind_the_breaker_and_never_on_its_listener(config: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from kernel.offers import Offer
 from kernel.order_ids import new_order_id
 from kernel.order_states import OrderState
-from kernel.stock.port import ReserveRequest
+from kernel.stock.results import ReserveRequest
 from meshkit.errors import InvalidFields, OrderNotFound
 from meshkit.identity import Identity, Role
 from meshkit.kafka.queue_estimate import Drain

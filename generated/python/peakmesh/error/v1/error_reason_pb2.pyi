@@ -41,7 +41,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SOLD_OUT: _ErrorReason.ValueType  # 8
     """FAILED_PRECONDITION: not enough units are left."""
     ERROR_REASON_SALE_NOT_OPEN: _ErrorReason.ValueType  # 9
-    """FAILED_PRECONDITION: before `open_time`, after `close_time`, or closed by an operator."""
+    """FAILED_PRECONDITION: before `open_time`, after `close_time`, paused or closed; metadata `state` says which, and both times."""
     ERROR_REASON_PRICE_CHANGED: _ErrorReason.ValueType  # 10
     """FAILED_PRECONDITION: the price is not the one the buyer saw; metadata `price_version` has the current one."""
     ERROR_REASON_LIMIT_REACHED: _ErrorReason.ValueType  # 11
@@ -105,7 +105,7 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 7
 ERROR_REASON_SOLD_OUT: ErrorReason.ValueType  # 8
 """FAILED_PRECONDITION: not enough units are left."""
 ERROR_REASON_SALE_NOT_OPEN: ErrorReason.ValueType  # 9
-"""FAILED_PRECONDITION: before `open_time`, after `close_time`, or closed by an operator."""
+"""FAILED_PRECONDITION: before `open_time`, after `close_time`, paused or closed; metadata `state` says which, and both times."""
 ERROR_REASON_PRICE_CHANGED: ErrorReason.ValueType  # 10
 """FAILED_PRECONDITION: the price is not the one the buyer saw; metadata `price_version` has the current one."""
 ERROR_REASON_LIMIT_REACHED: ErrorReason.ValueType  # 11

@@ -26,15 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!peakmesh/ops/v1/ops_service.proto\x12\x0fpeakmesh.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"?\n\tOfferSpec\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\r\n\x05units\x18\x02 \x01(\x05\x12\x16\n\x0elimit_per_user\x18\x03 \x01(\x05\"\xed\x01\n\x05Offer\x12\x10\n\x08offer_no\x18\x01 \x01(\x05\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\r\n\x05units\x18\x03 \x01(\x05\x12\x16\n\x0elimit_per_user\x18\x04 \x01(\x05\x12&\n\nunit_price\x18\x05 \x01(\x0b\x32\x12.google.type.Money\x12\x15\n\rprice_version\x18\x06 \x01(\x05\x12\x30\n\x08\x64\x61tabase\x18\x07 \x01(\x0b\x32\x1e.peakmesh.ops.v1.StockCounters\x12-\n\x05redis\x18\x08 \x01(\x0b\x32\x1e.peakmesh.ops.v1.StockCounters\"B\n\rStockCounters\x12\x11\n\tavailable\x18\x01 \x01(\x05\x12\x10\n\x08reserved\x18\x02 \x01(\x05\x12\x0c\n\x04sold\x18\x03 \x01(\x05\"\xc9\x01\n\x04Sale\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.peakmesh.ops.v1.SaleState\x12&\n\x06offers\x18\x03 \x03(\x0b\x32\x16.peakmesh.ops.v1.Offer\x12-\n\topen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nclose_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb0\x01\n\x0fOpenSaleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x06offers\x18\x02 \x03(\x0b\x32\x1a.peakmesh.ops.v1.OfferSpec\x12-\n\topen_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nclose_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\x10OpenSaleResponse\x12#\n\x04sale\x18\x01 \x01(\x0b\x32\x15.peakmesh.ops.v1.Sale\"7\n\x10\x43loseSaleRequest\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"8\n\x11\x43loseSaleResponse\x12#\n\x04sale\x18\x01 \x01(\x0b\x32\x15.peakmesh.ops.v1.Sale\"!\n\x0eGetSaleRequest\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\"6\n\x0fGetSaleResponse\x12#\n\x04sale\x18\x01 \x01(\x0b\x32\x15.peakmesh.ops.v1.Sale\"R\n\x0fSetStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07sale_id\x18\x02 \x01(\t\x12\x0b\n\x03sku\x18\x03 \x01(\t\x12\r\n\x05units\x18\x04 \x01(\x05\"9\n\x10SetStockResponse\x12%\n\x05offer\x18\x01 \x01(\x0b\x32\x16.peakmesh.ops.v1.Offer\"u\n\x07Product\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\nunit_price\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x14\n\x0cweight_grams\x18\x04 \x01(\x05\x12\x11\n\tseller_id\x18\x05 \x01(\t\"V\n\x14ImportCatalogRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x08products\x18\x02 \x03(\x0b\x32\x18.peakmesh.ops.v1.Product\"K\n\x15ImportCatalogResponse\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x01 \x01(\x05\x12\x10\n\x08repriced\x18\x02 \x01(\x05\x12\x11\n\tunchanged\x18\x03 \x01(\x05*S\n\tSaleState\x12\x1a\n\x16SALE_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSALE_STATE_OPEN\x10\x01\x12\x15\n\x11SALE_STATE_CLOSED\x10\x02\x32\xb0\x03\n\nOpsService\x12O\n\x08OpenSale\x12 .peakmesh.ops.v1.OpenSaleRequest\x1a!.peakmesh.ops.v1.OpenSaleResponse\x12R\n\tCloseSale\x12!.peakmesh.ops.v1.CloseSaleRequest\x1a\".peakmesh.ops.v1.CloseSaleResponse\x12L\n\x07GetSale\x12\x1f.peakmesh.ops.v1.GetSaleRequest\x1a .peakmesh.ops.v1.GetSaleResponse\x12O\n\x08SetStock\x12 .peakmesh.ops.v1.SetStockRequest\x1a!.peakmesh.ops.v1.SetStockResponse\x12^\n\rImportCatalog\x12%.peakmesh.ops.v1.ImportCatalogRequest\x1a&.peakmesh.ops.v1.ImportCatalogResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!peakmesh/ops/v1/ops_service.proto\x12\x0fpeakmesh.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"?\n\tOfferSpec\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\r\n\x05units\x18\x02 \x01(\x05\x12\x16\n\x0elimit_per_user\x18\x03 \x01(\x05\"\xed\x01\n\x05Offer\x12\x10\n\x08offer_no\x18\x01 \x01(\x05\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\r\n\x05units\x18\x03 \x01(\x05\x12\x16\n\x0elimit_per_user\x18\x04 \x01(\x05\x12&\n\nunit_price\x18\x05 \x01(\x0b\x32\x12.google.type.Money\x12\x15\n\rprice_version\x18\x06 \x01(\x05\x12\x30\n\x08\x64\x61tabase\x18\x07 \x01(\x0b\x32\x1e.peakmesh.ops.v1.StockCounters\x12-\n\x05redis\x18\x08 \x01(\x0b\x32\x1e.peakmesh.ops.v1.StockCounters\"B\n\rStockCounters\x12\x11\n\tavailable\x18\x01 \x01(\x05\x12\x10\n\x08reserved\x18\x02 \x01(\x05\x12\x0c\n\x04sold\x18\x03 \x01(\x05\"\xc9\x01\n\x04Sale\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.peakmesh.ops.v1.SaleState\x12&\n\x06offers\x18\x03 \x03(\x0b\x32\x16.peakmesh.ops.v1.Offer\x12-\n\topen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nclose_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb0\x01\n\x0fOpenSaleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x06offers\x18\x02 \x03(\x0b\x32\x1a.peakmesh.ops.v1.OfferSpec\x12-\n\topen_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nclose_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\x10OpenSaleResponse\x12#\n\x04sale\x18\x01 \x01(\x0b\x32\x15.peakmesh.ops.v1.Sale\"7\n\x10\x43loseSaleRequest\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"8\n\x11\x43loseSaleResponse\x12#\n\x04sale\x18\x01 \x01(\x0b\x32\x15.peakmesh.ops.v1.Sale\"7\n\x10PauseSaleRequest\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"8\n\x11PauseSaleResponse\x12#\n\x04sale\x18\x01 \x01(\x0b\x32\x15.peakmesh.ops.v1.Sale\"8\n\x11ResumeSaleRequest\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"9\n\x12ResumeSaleResponse\x12#\n\x04sale\x18\x01 \x01(\x0b\x32\x15.peakmesh.ops.v1.Sale\"9\n\x10ListSalesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x11ListSalesResponse\x12$\n\x05sales\x18\x01 \x03(\x0b\x32\x15.peakmesh.ops.v1.Sale\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x0eGetSaleRequest\x12\x0f\n\x07sale_id\x18\x01 \x01(\t\"6\n\x0fGetSaleResponse\x12#\n\x04sale\x18\x01 \x01(\x0b\x32\x15.peakmesh.ops.v1.Sale\"R\n\x0fSetStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07sale_id\x18\x02 \x01(\t\x12\x0b\n\x03sku\x18\x03 \x01(\t\x12\r\n\x05units\x18\x04 \x01(\x05\"9\n\x10SetStockResponse\x12%\n\x05offer\x18\x01 \x01(\x0b\x32\x16.peakmesh.ops.v1.Offer\"u\n\x07Product\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\nunit_price\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x14\n\x0cweight_grams\x18\x04 \x01(\x05\x12\x11\n\tseller_id\x18\x05 \x01(\t\"V\n\x14ImportCatalogRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x08products\x18\x02 \x03(\x0b\x32\x18.peakmesh.ops.v1.Product\"K\n\x15ImportCatalogResponse\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x01 \x01(\x05\x12\x10\n\x08repriced\x18\x02 \x01(\x05\x12\x11\n\tunchanged\x18\x03 \x01(\x05*\x84\x01\n\tSaleState\x12\x1a\n\x16SALE_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSALE_STATE_OPEN\x10\x01\x12\x15\n\x11SALE_STATE_CLOSED\x10\x02\x12\x15\n\x11SALE_STATE_PAUSED\x10\x03\x12\x18\n\x14SALE_STATE_SCHEDULED\x10\x04\x32\xaf\x05\n\nOpsService\x12O\n\x08OpenSale\x12 .peakmesh.ops.v1.OpenSaleRequest\x1a!.peakmesh.ops.v1.OpenSaleResponse\x12R\n\tCloseSale\x12!.peakmesh.ops.v1.CloseSaleRequest\x1a\".peakmesh.ops.v1.CloseSaleResponse\x12R\n\tPauseSale\x12!.peakmesh.ops.v1.PauseSaleRequest\x1a\".peakmesh.ops.v1.PauseSaleResponse\x12U\n\nResumeSale\x12\".peakmesh.ops.v1.ResumeSaleRequest\x1a#.peakmesh.ops.v1.ResumeSaleResponse\x12R\n\tListSales\x12!.peakmesh.ops.v1.ListSalesRequest\x1a\".peakmesh.ops.v1.ListSalesResponse\x12L\n\x07GetSale\x12\x1f.peakmesh.ops.v1.GetSaleRequest\x1a .peakmesh.ops.v1.GetSaleResponse\x12O\n\x08SetStock\x12 .peakmesh.ops.v1.SetStockRequest\x1a!.peakmesh.ops.v1.SetStockResponse\x12^\n\rImportCatalog\x12%.peakmesh.ops.v1.ImportCatalogRequest\x1a&.peakmesh.ops.v1.ImportCatalogResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peakmesh.ops.v1.ops_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SALESTATE']._serialized_start=1558
-  _globals['_SALESTATE']._serialized_end=1641
+  _globals['_SALESTATE']._serialized_start=1934
+  _globals['_SALESTATE']._serialized_end=2066
   _globals['_OFFERSPEC']._serialized_start=112
   _globals['_OFFERSPEC']._serialized_end=175
   _globals['_OFFER']._serialized_start=178
@@ -51,20 +51,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLOSESALEREQUEST']._serialized_end=980
   _globals['_CLOSESALERESPONSE']._serialized_start=982
   _globals['_CLOSESALERESPONSE']._serialized_end=1038
-  _globals['_GETSALEREQUEST']._serialized_start=1040
-  _globals['_GETSALEREQUEST']._serialized_end=1073
-  _globals['_GETSALERESPONSE']._serialized_start=1075
-  _globals['_GETSALERESPONSE']._serialized_end=1129
-  _globals['_SETSTOCKREQUEST']._serialized_start=1131
-  _globals['_SETSTOCKREQUEST']._serialized_end=1213
-  _globals['_SETSTOCKRESPONSE']._serialized_start=1215
-  _globals['_SETSTOCKRESPONSE']._serialized_end=1272
-  _globals['_PRODUCT']._serialized_start=1274
-  _globals['_PRODUCT']._serialized_end=1391
-  _globals['_IMPORTCATALOGREQUEST']._serialized_start=1393
-  _globals['_IMPORTCATALOGREQUEST']._serialized_end=1479
-  _globals['_IMPORTCATALOGRESPONSE']._serialized_start=1481
-  _globals['_IMPORTCATALOGRESPONSE']._serialized_end=1556
-  _globals['_OPSSERVICE']._serialized_start=1644
-  _globals['_OPSSERVICE']._serialized_end=2076
+  _globals['_PAUSESALEREQUEST']._serialized_start=1040
+  _globals['_PAUSESALEREQUEST']._serialized_end=1095
+  _globals['_PAUSESALERESPONSE']._serialized_start=1097
+  _globals['_PAUSESALERESPONSE']._serialized_end=1153
+  _globals['_RESUMESALEREQUEST']._serialized_start=1155
+  _globals['_RESUMESALEREQUEST']._serialized_end=1211
+  _globals['_RESUMESALERESPONSE']._serialized_start=1213
+  _globals['_RESUMESALERESPONSE']._serialized_end=1270
+  _globals['_LISTSALESREQUEST']._serialized_start=1272
+  _globals['_LISTSALESREQUEST']._serialized_end=1329
+  _globals['_LISTSALESRESPONSE']._serialized_start=1331
+  _globals['_LISTSALESRESPONSE']._serialized_end=1413
+  _globals['_GETSALEREQUEST']._serialized_start=1415
+  _globals['_GETSALEREQUEST']._serialized_end=1448
+  _globals['_GETSALERESPONSE']._serialized_start=1450
+  _globals['_GETSALERESPONSE']._serialized_end=1504
+  _globals['_SETSTOCKREQUEST']._serialized_start=1506
+  _globals['_SETSTOCKREQUEST']._serialized_end=1588
+  _globals['_SETSTOCKRESPONSE']._serialized_start=1590
+  _globals['_SETSTOCKRESPONSE']._serialized_end=1647
+  _globals['_PRODUCT']._serialized_start=1649
+  _globals['_PRODUCT']._serialized_end=1766
+  _globals['_IMPORTCATALOGREQUEST']._serialized_start=1768
+  _globals['_IMPORTCATALOGREQUEST']._serialized_end=1854
+  _globals['_IMPORTCATALOGRESPONSE']._serialized_start=1856
+  _globals['_IMPORTCATALOGRESPONSE']._serialized_end=1931
+  _globals['_OPSSERVICE']._serialized_start=2069
+  _globals['_OPSSERVICE']._serialized_end=2756
 # @@protoc_insertion_point(module_scope)

@@ -30,19 +30,27 @@ class _SaleStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SaleState.V
     SALE_STATE_UNSPECIFIED: _SaleState.ValueType  # 0
     """Never sent."""
     SALE_STATE_OPEN: _SaleState.ValueType  # 1
-    """Takes orders within its hours."""
+    """Takes orders."""
     SALE_STATE_CLOSED: _SaleState.ValueType  # 2
-    """Takes none."""
+    """Takes none any more: closed by an operator, or past `close_time`."""
+    SALE_STATE_PAUSED: _SaleState.ValueType  # 3
+    """Takes none until it is resumed."""
+    SALE_STATE_SCHEDULED: _SaleState.ValueType  # 4
+    """Takes none before `open_time`."""
 
 class SaleState(_SaleState, metaclass=_SaleStateEnumTypeWrapper):
-    """Whether a sale takes orders."""
+    """Whether a sale takes orders, by the governor's clock; Redis decides by its own."""
 
 SALE_STATE_UNSPECIFIED: SaleState.ValueType  # 0
 """Never sent."""
 SALE_STATE_OPEN: SaleState.ValueType  # 1
-"""Takes orders within its hours."""
+"""Takes orders."""
 SALE_STATE_CLOSED: SaleState.ValueType  # 2
-"""Takes none."""
+"""Takes none any more: closed by an operator, or past `close_time`."""
+SALE_STATE_PAUSED: SaleState.ValueType  # 3
+"""Takes none until it is resumed."""
+SALE_STATE_SCHEDULED: SaleState.ValueType  # 4
+"""Takes none before `open_time`."""
 Global___SaleState: _TypeAlias = SaleState  # noqa: Y015
 
 @_typing.final
@@ -109,7 +117,7 @@ class Offer(_message.Message):
 
     @_builtins.property
     def redis(self) -> Global___StockCounters:
-        """Stock as Redis has it."""
+        """Stock as Redis has it; unset in ListSales."""
 
     def __init__(
         self,
@@ -318,6 +326,160 @@ class CloseSaleResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CloseSaleResponse: _TypeAlias = CloseSaleResponse  # noqa: Y015
+
+@_typing.final
+class PauseSaleRequest(_message.Message):
+    """Asks to pause a sale."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SALE_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    sale_id: _builtins.str
+    """The sale."""
+    request_id: _builtins.str
+    """UUID, kept over retries."""
+    def __init__(
+        self,
+        *,
+        sale_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "sale_id", b"sale_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseSaleRequest: _TypeAlias = PauseSaleRequest  # noqa: Y015
+
+@_typing.final
+class PauseSaleResponse(_message.Message):
+    """Answers PauseSale."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SALE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sale(self) -> Global___Sale:
+        """The sale as it is now."""
+
+    def __init__(
+        self,
+        *,
+        sale: Global___Sale | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sale", b"sale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sale", b"sale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseSaleResponse: _TypeAlias = PauseSaleResponse  # noqa: Y015
+
+@_typing.final
+class ResumeSaleRequest(_message.Message):
+    """Asks to resume a sale."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SALE_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    sale_id: _builtins.str
+    """The sale."""
+    request_id: _builtins.str
+    """UUID, kept over retries."""
+    def __init__(
+        self,
+        *,
+        sale_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "sale_id", b"sale_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeSaleRequest: _TypeAlias = ResumeSaleRequest  # noqa: Y015
+
+@_typing.final
+class ResumeSaleResponse(_message.Message):
+    """Answers ResumeSale."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SALE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sale(self) -> Global___Sale:
+        """The sale as it is now."""
+
+    def __init__(
+        self,
+        *,
+        sale: Global___Sale | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sale", b"sale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sale", b"sale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeSaleResponse: _TypeAlias = ResumeSaleResponse  # noqa: Y015
+
+@_typing.final
+class ListSalesRequest(_message.Message):
+    """Asks for a page of sales."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most this many; 0 means 20, more than 100 is cut to 100, negative is refused."""
+    page_token: _builtins.str
+    """From the page before; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSalesRequest: _TypeAlias = ListSalesRequest  # noqa: Y015
+
+@_typing.final
+class ListSalesResponse(_message.Message):
+    """Answers ListSales."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SALES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def sales(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sale]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        sales: _abc.Iterable[Global___Sale] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "sales", b"sales"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSalesResponse: _TypeAlias = ListSalesResponse  # noqa: Y015
 
 @_typing.final
 class GetSaleRequest(_message.Message):

@@ -45,6 +45,21 @@ class OpsServiceStub:
                 request_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.CloseSaleRequest.SerializeToString,
                 response_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.CloseSaleResponse.FromString,
                 _registered_method=True)
+        self.PauseSale = channel.unary_unary(
+                '/peakmesh.ops.v1.OpsService/PauseSale',
+                request_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.PauseSaleRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.PauseSaleResponse.FromString,
+                _registered_method=True)
+        self.ResumeSale = channel.unary_unary(
+                '/peakmesh.ops.v1.OpsService/ResumeSale',
+                request_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ResumeSaleRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ResumeSaleResponse.FromString,
+                _registered_method=True)
+        self.ListSales = channel.unary_unary(
+                '/peakmesh.ops.v1.OpsService/ListSales',
+                request_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ListSalesRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ListSalesResponse.FromString,
+                _registered_method=True)
         self.GetSale = channel.unary_unary(
                 '/peakmesh.ops.v1.OpsService/GetSale',
                 request_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.GetSaleRequest.SerializeToString,
@@ -75,6 +90,27 @@ class OpsServiceServicer:
 
     def CloseSale(self, request, context):
         """Ends acceptance; orders already accepted go on. Idempotent. Errors: SALE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseSale(self, request, context):
+        """Takes no orders until resumed; orders already accepted go on. Idempotent. Errors: SALE_NOT_FOUND, ILLEGAL_STATE (closed).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeSale(self, request, context):
+        """Takes orders again, within its hours. Idempotent. Errors: SALE_NOT_FOUND, ILLEGAL_STATE (closed).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSales(self, request, context):
+        """Every sale, newest first, with its stock as SQL has it. Errors: INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,6 +149,21 @@ def add_OpsServiceServicer_to_server(servicer, server):
                     servicer.CloseSale,
                     request_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.CloseSaleRequest.FromString,
                     response_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.CloseSaleResponse.SerializeToString,
+            ),
+            'PauseSale': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseSale,
+                    request_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.PauseSaleRequest.FromString,
+                    response_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.PauseSaleResponse.SerializeToString,
+            ),
+            'ResumeSale': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeSale,
+                    request_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ResumeSaleRequest.FromString,
+                    response_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ResumeSaleResponse.SerializeToString,
+            ),
+            'ListSales': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSales,
+                    request_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ListSalesRequest.FromString,
+                    response_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ListSalesResponse.SerializeToString,
             ),
             'GetSale': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSale,
@@ -185,6 +236,87 @@ class OpsService:
             '/peakmesh.ops.v1.OpsService/CloseSale',
             peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.CloseSaleRequest.SerializeToString,
             peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.CloseSaleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseSale(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.ops.v1.OpsService/PauseSale',
+            peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.PauseSaleRequest.SerializeToString,
+            peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.PauseSaleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeSale(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.ops.v1.OpsService/ResumeSale',
+            peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ResumeSaleRequest.SerializeToString,
+            peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ResumeSaleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSales(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.ops.v1.OpsService/ListSales',
+            peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ListSalesRequest.SerializeToString,
+            peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ListSalesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,12 @@ class OpsServiceStub:
     """Opens a sale, and numbers one offer a SKU. Idempotent by request_id. Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, REQUEST_ID_REUSED."""
     CloseSale: _grpc.UnaryUnaryMultiCallable[_ops_service_pb2.CloseSaleRequest, _ops_service_pb2.CloseSaleResponse]
     """Ends acceptance; orders already accepted go on. Idempotent. Errors: SALE_NOT_FOUND."""
+    PauseSale: _grpc.UnaryUnaryMultiCallable[_ops_service_pb2.PauseSaleRequest, _ops_service_pb2.PauseSaleResponse]
+    """Takes no orders until resumed; orders already accepted go on. Idempotent. Errors: SALE_NOT_FOUND, ILLEGAL_STATE (closed)."""
+    ResumeSale: _grpc.UnaryUnaryMultiCallable[_ops_service_pb2.ResumeSaleRequest, _ops_service_pb2.ResumeSaleResponse]
+    """Takes orders again, within its hours. Idempotent. Errors: SALE_NOT_FOUND, ILLEGAL_STATE (closed)."""
+    ListSales: _grpc.UnaryUnaryMultiCallable[_ops_service_pb2.ListSalesRequest, _ops_service_pb2.ListSalesResponse]
+    """Every sale, newest first, with its stock as SQL has it. Errors: INVALID_FIELD."""
     GetSale: _grpc.UnaryUnaryMultiCallable[_ops_service_pb2.GetSaleRequest, _ops_service_pb2.GetSaleResponse]
     """A sale with its stock as SQL and Redis have it. Errors: SALE_NOT_FOUND."""
     SetStock: _grpc.UnaryUnaryMultiCallable[_ops_service_pb2.SetStockRequest, _ops_service_pb2.SetStockResponse]
@@ -53,6 +59,12 @@ class OpsServiceAsyncStub(OpsServiceStub):
     """Opens a sale, and numbers one offer a SKU. Idempotent by request_id. Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, REQUEST_ID_REUSED."""
     CloseSale: _aio.UnaryUnaryMultiCallable[_ops_service_pb2.CloseSaleRequest, _ops_service_pb2.CloseSaleResponse]  # type: ignore[assignment]
     """Ends acceptance; orders already accepted go on. Idempotent. Errors: SALE_NOT_FOUND."""
+    PauseSale: _aio.UnaryUnaryMultiCallable[_ops_service_pb2.PauseSaleRequest, _ops_service_pb2.PauseSaleResponse]  # type: ignore[assignment]
+    """Takes no orders until resumed; orders already accepted go on. Idempotent. Errors: SALE_NOT_FOUND, ILLEGAL_STATE (closed)."""
+    ResumeSale: _aio.UnaryUnaryMultiCallable[_ops_service_pb2.ResumeSaleRequest, _ops_service_pb2.ResumeSaleResponse]  # type: ignore[assignment]
+    """Takes orders again, within its hours. Idempotent. Errors: SALE_NOT_FOUND, ILLEGAL_STATE (closed)."""
+    ListSales: _aio.UnaryUnaryMultiCallable[_ops_service_pb2.ListSalesRequest, _ops_service_pb2.ListSalesResponse]  # type: ignore[assignment]
+    """Every sale, newest first, with its stock as SQL has it. Errors: INVALID_FIELD."""
     GetSale: _aio.UnaryUnaryMultiCallable[_ops_service_pb2.GetSaleRequest, _ops_service_pb2.GetSaleResponse]  # type: ignore[assignment]
     """A sale with its stock as SQL and Redis have it. Errors: SALE_NOT_FOUND."""
     SetStock: _aio.UnaryUnaryMultiCallable[_ops_service_pb2.SetStockRequest, _ops_service_pb2.SetStockResponse]  # type: ignore[assignment]
@@ -78,6 +90,30 @@ class OpsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ops_service_pb2.CloseSaleResponse, _abc.Awaitable[_ops_service_pb2.CloseSaleResponse]]:
         """Ends acceptance; orders already accepted go on. Idempotent. Errors: SALE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def PauseSale(
+        self,
+        request: _ops_service_pb2.PauseSaleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ops_service_pb2.PauseSaleResponse, _abc.Awaitable[_ops_service_pb2.PauseSaleResponse]]:
+        """Takes no orders until resumed; orders already accepted go on. Idempotent. Errors: SALE_NOT_FOUND, ILLEGAL_STATE (closed)."""
+
+    @_abc_1.abstractmethod
+    def ResumeSale(
+        self,
+        request: _ops_service_pb2.ResumeSaleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ops_service_pb2.ResumeSaleResponse, _abc.Awaitable[_ops_service_pb2.ResumeSaleResponse]]:
+        """Takes orders again, within its hours. Idempotent. Errors: SALE_NOT_FOUND, ILLEGAL_STATE (closed)."""
+
+    @_abc_1.abstractmethod
+    def ListSales(
+        self,
+        request: _ops_service_pb2.ListSalesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ops_service_pb2.ListSalesResponse, _abc.Awaitable[_ops_service_pb2.ListSalesResponse]]:
+        """Every sale, newest first, with its stock as SQL has it. Errors: INVALID_FIELD."""
 
     @_abc_1.abstractmethod
     def GetSale(

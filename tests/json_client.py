@@ -15,6 +15,7 @@ class JsonAnswer:
     status: int
     kind: str
     body: Any
+    retry_after: str = ""
 
     @property
     def reason(self) -> str:
@@ -51,4 +52,4 @@ def _answer(status: int, answer: Any) -> JsonAnswer:
         body = json.loads(raw)
     except ValueError:
         body = None
-    return JsonAnswer(status, answer.headers.get("content-type", ""), body)
+    return JsonAnswer(status, answer.headers.get("content-type", ""), body, answer.headers.get("retry-after", ""))

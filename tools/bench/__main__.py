@@ -1,0 +1,23 @@
+"""`python -m tools.bench redis-memory [--orders N]`: bytes of Redis an open order takes, on a server of its own."""
+
+import argparse
+import asyncio
+
+from tools.bench.redis_memory import LIMIT_BYTES, measure
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
+    parser.add_argument("what", choices=["redis-memory"])
+    parser.add_argument("--orders", type=int, default=20_000, help="orders reserved (default: 20,000)")
+    options = parser.parse_args()
+    found = asyncio.run(measure(options.orders))
+    print(
+        f"{found.open_bytes:.0f} bytes an open order (limit {LIMIT_BYTES}), {found.in_outbox_bytes:.0f} in the outbox"
+    )
+    print("of these: " + ", ".join(f"{name} {size:.0f}" for name, size in found.parts.items()))
+    return 0 if found.open_bytes <= LIMIT_BYTES else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

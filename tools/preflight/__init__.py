@@ -1,0 +1,1 @@
+"""Preflight: what would spoil tonight's sale, found before it begins."""

@@ -1,0 +1,38 @@
+"""Envoy's admin port."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from meshkit.settings import ProcessSettings
+from tools.preflight.facts import EnvoyFacts
+from tools.preflight.http import get
+
+
+async def read_envoy(settings: ProcessSettings) -> EnvoyFacts:
+    """Raises OSError, ValueError."""
+    pages = ("/clusters?format=json", "/runtime?format=json", "/certs")
+    clusters, runtime, certificates = [
+        json.loads(await asyncio.to_thread(get, settings.ports["admin"], page)) for page in pages
+    ]
+    return EnvoyFacts(
+        clusters={each["name"]: _hosts(each.get("host_statuses", [])) for each in clusters["cluster_statuses"]},
+        faults=_faults(runtime.get("entries", {})),
+        certificates=_days(certificates.get("certificates", [])),
+    )
+
+
+def _hosts(statuses: list[dict[str, Any]]) -> tuple[int, int]:
+    failed = [any(name.startswith("failed_") for name in each.get("health_status", {})) for each in statuses]
+    return failed.count(False), len(failed)
+
+
+def _faults(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    found = {key: str(entry.get("final_value", "0")) for key, entry in entries.items() if key.endswith("_percent")}
+    return {key: value for key, value in found.items() if key.startswith("chaos.") and value not in ("", "0")}
+
+
+def _days(certificates: list[dict[str, Any]]) -> dict[str, int]:
+    parts = [part for each in certificates for kind in ("ca_cert", "cert_chain") for part in each.get(kind, [])]
+    return {part.get("path", "?"): int(part["days_until_expiration"]) for part in parts}
