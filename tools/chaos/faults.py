@@ -81,7 +81,7 @@ def armed(admin_port: int) -> list[Fault]:
     names = {number: name for name, number in STATUSES.items()}
     faults = []
     for target in TARGETS:
-        values = KNOBS | {knob: held[key] for knob in KNOBS if (key := runtime_key(target, knob)) in held}
+        values = dict(KNOBS) | {knob: held[key] for knob in KNOBS if (key := runtime_key(target, knob)) in held}
         percents = values["abort_percent"], values["delay_percent"]
         if max(percents) > 0:
             abort = names.get(values["grpc_status"], "UNKNOWN") if percents[0] else ""

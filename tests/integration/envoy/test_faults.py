@@ -1,5 +1,6 @@
 """`peakmesh fault` on a real Envoy: what is armed, told and cleared, and a fault that outlives who armed it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -65,7 +66,7 @@ async def test_it_ends_in_time_though_its_command_was_killed(mesh: Mesh) -> None
     )
     environment = os.environ | {"PEAKMESH_PORT_BASE": str(mesh.ports.base), "PEAKMESH_RUN_DIR": str(mesh.run_dir)}
     command = [sys.executable, "-c", words, "fault", "set", "promo", "--abort", "UNAVAILABLE", "--for", "3s"]
-    killed = subprocess.run(command, env=environment, check=False, capture_output=True)
+    killed = await asyncio.to_thread(subprocess.run, command, env=environment, check=False, capture_output=True)
     assert killed.returncode == -signal.SIGKILL
     async with upstream(mesh.ports["promo"]), mesh.channel("promo_inbound") as channel:
         assert await status_of(channel) == "UNAVAILABLE"
