@@ -1,4 +1,4 @@
-"""`peakmesh fault set|ls|clear`: make a part of the running mesh slow or broken."""
+"""`peakmesh fault set|ls|clear|run`: make a part of the running mesh slow or broken."""
 
 from typing import Annotated
 
@@ -8,9 +8,11 @@ from envoy.fault_targets import TARGETS
 from meshkit.settings import ProcessSettings
 from tools.chaos.expiry import arm_for, clear, seconds_left
 from tools.chaos.faults import Fault, armed, known_target, milliseconds
+from tools.cli import fault_run
 from tools.cli.console import AsJson, out, print_json, table, told
 
 app = typer.Typer(help="Faults of the running mesh.", no_args_is_help=True)
+app.command()(fault_run.run)
 NAMES = ", ".join(TARGETS)
 
 

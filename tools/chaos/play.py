@@ -1,0 +1,86 @@
+"""Plays a scenario: load and watch from the first second to the last, actions at their times, then the verdict."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from meshkit.ports import Ports
+from tools.chaos.act import Acting
+from tools.chaos.calls import CALLS, Stage
+from tools.chaos.expect import Settles, Verdict
+from tools.chaos.load import load
+from tools.chaos.scenario import HEALING, Action, Scenario
+from tools.chaos.timeline import Done, Timeline
+from tools.chaos.watch import watch
+
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Played:
+    timeline: Timeline
+    verdicts: list[Verdict]
+
+    @property
+    def held(self) -> bool:
+        return all(each.held for each in self.verdicts)
+
+
+async def play(
+    scenario: Scenario,
+    stage: Stage,
+    acting: Acting,
+    ports: Ports,
+    unsettled: Callable[[], Awaitable[int]],
+    tell: Callable[[str], None],
+) -> Played:
+    """`unsettled`: accepted orders that have not ended. Raises ValueError for a load we do not know, and what an
+    action raises; `acting` is the caller's to leave."""
+    unknown = sorted(set(scenario.load) - set(CALLS))
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: no such call; there are: {', '.join(CALLS)}")
+    timeline, began = Timeline(), time.monotonic()
+
+    def clock() -> float:
+        return time.monotonic() - began
+
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(watch(timeline, ports, clock))
+        loads = [
+            group.create_task(load(stage, name, rate, timeline, clock, stop)) for name, rate in scenario.load.items()
+        ]
+        for action in scenario.actions:
+            await _act(action, acting, timeline, clock, tell)
+        await asyncio.sleep(scenario.after)
+        stop.set()
+        await asyncio.wait(loads)
+        timeline.ended = clock()
+        watching.cancel()
+    await _settle(scenario, timeline, unsettled, clock)
+    timeline.calls.sort(key=lambda each: each.at)
+    return Played(timeline, [each.judge(timeline) for each in scenario.expects])
+
+
+async def _act(
+    action: Action, acting: Acting, timeline: Timeline, clock: Callable[[], float], tell: Callable[[str], None]
+) -> None:
+    await asyncio.sleep(max(0.0, action.at - clock()))
+    begun = clock()
+    await acting(action)
+    timeline.done.append(Done(begun, clock(), action.words, action.do in HEALING))
+    tell(f"{begun:5.1f} s  {action.words}")
+
+
+async def _settle(
+    scenario: Scenario, timeline: Timeline, unsettled: Callable[[], Awaitable[int]], clock: Callable[[], float]
+) -> None:
+    """Waits only where the scenario asserts it."""
+    patience = max((each.within for each in scenario.expects if isinstance(each, Settles)), default=None)
+    while patience is not None:
+        timeline.unsettled = await unsettled()
+        timeline.settled_after = clock() - timeline.ended
+        if timeline.unsettled == 0 or timeline.settled_after >= patience:
+            return
+        await asyncio.sleep(POLL_SECONDS)
