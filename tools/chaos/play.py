@@ -12,9 +12,10 @@ from tools.chaos.expect import Settles, Verdict
 from tools.chaos.load import load
 from tools.chaos.scenario import HEALING, Action, Scenario
 from tools.chaos.timeline import Done, Timeline
-from tools.chaos.watch import watch
+from tools.chaos.watch import at_rest, watch
 
 POLL_SECONDS = 0.25
+REST_WITHIN_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ async def play(
         loads = [
             group.create_task(load(stage, name, rate, timeline, clock, stop)) for name, rate in scenario.load.items()
         ]
+        late = await _rest(scenario.actions[0].at, timeline, clock)
         for action in scenario.actions:
-            await _act(action, acting, timeline, clock, tell)
+            await _act(action, late, acting, timeline, clock, tell)
         await asyncio.sleep(scenario.after)
         stop.set()
         await asyncio.wait(loads)
@@ -63,10 +65,26 @@ async def play(
     return Played(timeline, [each.judge(timeline) for each in scenario.expects])
 
 
+async def _rest(until: float, timeline: Timeline, clock: Callable[[], float]) -> float:
+    """Waits until the first action is due and every breaker is closed: what is open before a fault says nothing about
+    it. Answers by how many seconds all actions are late for that. Raises ValueError."""
+    await asyncio.sleep(max(0.0, until - clock()))
+    while not at_rest(timeline):
+        if clock() > until + REST_WITHIN_SECONDS:
+            raise ValueError("a breaker is open without any fault: the mesh is too busy, or something in it is down")
+        await asyncio.sleep(POLL_SECONDS)
+    return max(0.0, clock() - until)
+
+
 async def _act(
-    action: Action, acting: Acting, timeline: Timeline, clock: Callable[[], float], tell: Callable[[str], None]
+    action: Action,
+    late: float,
+    acting: Acting,
+    timeline: Timeline,
+    clock: Callable[[], float],
+    tell: Callable[[str], None],
 ) -> None:
-    await asyncio.sleep(max(0.0, action.at - clock()))
+    await asyncio.sleep(max(0.0, action.at + late - clock()))
     begun = clock()
     await acting(action)
     timeline.done.append(Done(begun, clock(), action.words, action.do in HEALING))

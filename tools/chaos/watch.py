@@ -29,7 +29,7 @@ TOGGLES = "peakmesh_governor_feature_on"
 
 
 def pages(ports: Ports) -> dict[str, tuple[int, str]]:
-    """Source → port and path of its page, asked for these names alone: what is not asked for costs its process nothing."""
+    """Source → port and path of its page; asked for these names alone, so that it costs its process next to nothing."""
     ours = urlencode([("name[]", each) for each in (BREAKER_STATE, BREAKER_TRANSITIONS, BREAKER_CALLS)])
     found = {
         process: (ports[f"{process}_metrics"], f"/metrics?{ours}")
@@ -47,6 +47,15 @@ async def watch(timeline: Timeline, ports: Ports, clock: Callable[[], float]) ->
     async with asyncio.TaskGroup() as group:
         for source, (port, path) in pages(ports).items():
             group.create_task(_follow(timeline, source, port, path, clock))
+
+
+def at_rest(timeline: Timeline) -> bool:
+    """Whether, as last read, each breaker is closed and Envoy ejects nobody."""
+    last = {source: held[-1] for source, held in timeline.readings.items() if held}
+    processes = [process for processes in BREAKERS.values() for process in processes]
+    if not {ENVOY, *processes} <= set(last):
+        return False
+    return last[ENVOY].total(EJECTED) == 0 and not any(last[process].total(BREAKER_STATE) for process in processes)
 
 
 async def _follow(timeline: Timeline, source: str, port: int, path: str, clock: Callable[[], float]) -> None:
