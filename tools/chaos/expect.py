@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tools.chaos.timeline import Reading, Timeline, percentile
 from tools.chaos.watch import BREAKER_CALLS, BREAKER_TRANSITIONS, BREAKERS, EJECTIONS, ENVOY
 
-# The first process whose breaker closes is a second ahead of the other, at worst.
-STEADY = 0.75
+IN_A_ROW = 10
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Answers(Expected):
 
 
 class Back(Expected):
-    """After the end of the fault the outcome comes again, and from then on it is nearly all there is."""
+    """After the end of the fault the outcome comes again: ten in a row, the first of them within the time."""
 
     expect: Literal["back"]
     outcome: str
@@ -84,12 +83,11 @@ class Back(Expected):
 
     def judge(self, timeline: Timeline) -> Verdict:
         after = timeline.between(self.call, timeline.fault_over, timeline.ended)
-        first = min((each.at for each in after if each.outcome == self.outcome), default=math.inf)
-        since = Counter(each.outcome for each in after if each.at >= first)
-        held = first - timeline.fault_over <= self.within and since[self.outcome] >= STEADY * since.total()
+        rows = (after[start : start + IN_A_ROW] for start in range(len(after) - IN_A_ROW + 1))
+        steady = (row[0].at for row in rows if {each.outcome for each in row} == {self.outcome})
+        seconds = next(steady, math.inf) - timeline.fault_over
         expected = f"{self.call}: {self.outcome} again {self.within:g} s after the fault's end"
-        words = f"after {first - timeline.fault_over:.2f} s, and {since[self.outcome]} of {since.total()} from then on"
-        return Verdict(held, expected, words)
+        return Verdict(seconds <= self.within, expected, f"after {seconds:.2f} s")
 
 
 class BreakerOpens(Expected):

@@ -15,7 +15,7 @@ from tools.chaos.timeline import Done, Timeline
 from tools.chaos.watch import at_rest, watch
 
 POLL_SECONDS = 0.25
-REST_WITHIN_SECONDS = 20.0
+REST_POLL_SECONDS, REST_WITHIN_SECONDS = 0.1, 60.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,29 @@ async def play(
     unknown = sorted(set(scenario.load) - set(CALLS))
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no such call; there are: {', '.join(CALLS)}")
+    try:
+        timeline = await _played(scenario, stage, acting, ports, unsettled, tell)
+    except BaseExceptionGroup as group:
+        raise first_of(group) from None
+    timeline.calls.sort(key=lambda each: each.at)
+    return Played(timeline, [each.judge(timeline) for each in scenario.expects])
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What went wrong first in a task group, or in one within it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _played(
+    scenario: Scenario,
+    stage: Stage,
+    acting: Acting,
+    ports: Ports,
+    unsettled: Callable[[], Awaitable[int]],
+    tell: Callable[[str], None],
+) -> Timeline:
     timeline, began = Timeline(), time.monotonic()
 
     def clock() -> float:
@@ -52,7 +75,7 @@ async def play(
         loads = [
             group.create_task(load(stage, name, rate, timeline, clock, stop)) for name, rate in scenario.load.items()
         ]
-        late = await _rest(scenario.actions[0].at, timeline, clock)
+        late = await _rest(scenario.actions[0].at if scenario.actions else 0.0, timeline, clock)
         for action in scenario.actions:
             await _act(action, late, acting, timeline, clock, tell)
         await asyncio.sleep(scenario.after)
@@ -61,19 +84,19 @@ async def play(
         timeline.ended = clock()
         watching.cancel()
     await _settle(scenario, timeline, unsettled, clock)
-    timeline.calls.sort(key=lambda each: each.at)
-    return Played(timeline, [each.judge(timeline) for each in scenario.expects])
+    return timeline
 
 
 async def _rest(until: float, timeline: Timeline, clock: Callable[[], float]) -> float:
-    """Waits until the first action is due and every breaker is closed: what is open before a fault says nothing about
-    it. Answers by how many seconds all actions are late for that. Raises ValueError."""
-    await asyncio.sleep(max(0.0, until - clock()))
-    while not at_rest(timeline):
+    """Waits for so many seconds with every breaker closed: what is open before a fault says nothing about it, and such
+    seconds are not healthy ones. Answers by how many seconds all actions are late for that. Raises ValueError."""
+    while clock() - timeline.healthy_from < until:
         if clock() > until + REST_WITHIN_SECONDS:
             raise ValueError("a breaker is open without any fault: the mesh is too busy, or something in it is down")
-        await asyncio.sleep(POLL_SECONDS)
-    return max(0.0, clock() - until)
+        await asyncio.sleep(min(REST_POLL_SECONDS, max(0.0, until - clock() + timeline.healthy_from)))
+        if not at_rest(timeline):
+            timeline.healthy_from = clock()
+    return timeline.healthy_from
 
 
 async def _act(

@@ -55,11 +55,13 @@ def reading(at: float, families: Iterable[Metric]) -> Reading:
 
 @dataclass
 class Timeline:
-    """Seconds since the load began. `readings`: by source, as watch.py names them."""
+    """Seconds since the load began. `readings`: by source, as watch.py names them. `healthy_from`: from then to the
+    fault every breaker was closed."""
 
     calls: list[Call] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     readings: dict[str, list[Reading]] = field(default_factory=dict)
+    healthy_from: float = 0.0
     ended: float = 0.0
     unsettled: int | None = None
     settled_after: float = 0.0
@@ -81,7 +83,7 @@ class Timeline:
         return [each for each in self.calls if each.call == call and start <= each.at < end]
 
     def healthy(self, call: str) -> list[Call]:
-        return self.between(call, WARM_SECONDS, self.fault_began)
+        return self.between(call, self.healthy_from + WARM_SECONDS, self.fault_began)
 
     def in_fault(self, call: str, settled: float) -> list[Call]:
         """From `settled` seconds after its begin."""
