@@ -10,16 +10,17 @@ from typing import Any
 
 import grpc
 import pytest
+from typer.testing import CliRunner, Result
 
 from envoy.fault_targets import TARGETS
 from tests.integration.envoy.mesh import QUOTE_PROMOTION, Mesh, raw, upstream
 from tests.polling import eventually
+from tools.cli.__main__ import app
 
 
-def peakmesh(mesh: Mesh, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PEAKMESH_PORT_BASE": str(mesh.ports.base), "PEAKMESH_RUN_DIR": str(mesh.run_dir)}
-    command = [sys.executable, "-m", "tools.cli", "fault", *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def peakmesh(mesh: Mesh, *words: str) -> Result:
+    environment = {"PEAKMESH_PORT_BASE": str(mesh.ports.base), "PEAKMESH_RUN_DIR": str(mesh.run_dir)}
+    return CliRunner().invoke(app, ["fault", *words], env=environment)
 
 
 def listed(mesh: Mesh) -> list[dict[str, Any]]:
@@ -37,17 +38,17 @@ async def status_of(channel: grpc.aio.Channel) -> str:
 
 async def test_a_fault_is_armed_listed_and_cleared(mesh: Mesh) -> None:
     async with upstream(mesh.ports["promo"]), mesh.channel("promo_inbound") as channel:
-        assert peakmesh(mesh, "set", "promo", "--abort", "data_loss").returncode == 0
+        assert peakmesh(mesh, "set", "promo", "--abort", "data_loss").exit_code == 0
         assert await status_of(channel) == "DATA_LOSS"
-        assert peakmesh(mesh, "set", "wallet", "--delay", "400ms", "--percent", "30", "--for", "1h").returncode == 0
+        assert peakmesh(mesh, "set", "wallet", "--delay", "400ms", "--percent", "30", "--for", "1h").exit_code == 0
         promo, wallet = listed(mesh)
         left = wallet.pop("seconds_left")
         assert promo == {"target": "promo", "abort": "DATA_LOSS", "delay_ms": 0, "percent": 100, "seconds_left": None}
         assert wallet == {"target": "wallet", "abort": "", "delay_ms": 400, "percent": 30}
         assert 3_500 < left <= 3_600
-        assert peakmesh(mesh, "clear", "promo").returncode == 0
+        assert peakmesh(mesh, "clear", "promo").exit_code == 0
         assert await status_of(channel) == "OK"
-        assert peakmesh(mesh, "clear").returncode == 0
+        assert peakmesh(mesh, "clear").exit_code == 0
         assert listed(mesh) == []
 
 
@@ -56,7 +57,7 @@ async def test_every_target_can_be_armed(mesh: Mesh) -> None:
         keys = {f"chaos__{target}__delay_percent": 1}
         mesh.runtime(**keys)
     assert [each["target"] for each in listed(mesh)] == list(TARGETS)
-    assert peakmesh(mesh, "clear").returncode == 0
+    assert peakmesh(mesh, "clear").exit_code == 0
     assert listed(mesh) == []
 
 
@@ -81,5 +82,5 @@ async def test_it_ends_in_time_though_its_command_was_killed(mesh: Mesh) -> None
 @pytest.mark.parametrize("words", [("set", "nobody", "--delay", "1s"), ("set", "promo"), ("clear", "redis")])
 def test_what_cannot_be_is_told_in_a_line(mesh: Mesh, words: tuple[str, ...]) -> None:
     answer = peakmesh(mesh, *words)
-    assert answer.returncode == 1
+    assert answer.exit_code == 1
     assert len(answer.stderr.strip().splitlines()) == 1
