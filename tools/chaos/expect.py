@@ -82,7 +82,7 @@ class Back(Expected):
     within: float = Field(default=5.0, gt=0)
 
     def judge(self, timeline: Timeline) -> Verdict:
-        after = timeline.between(self.call, timeline.fault_over, timeline.ended)
+        after = sorted(timeline.between(self.call, timeline.fault_over, timeline.ended), key=lambda each: each.at)
         rows = (after[start : start + IN_A_ROW] for start in range(len(after) - IN_A_ROW + 1))
         steady = (row[0].at for row in rows if {each.outcome for each in row} == {self.outcome})
         seconds = next(steady, math.inf) - timeline.fault_over

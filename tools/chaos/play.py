@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from meshkit.ports import Ports
 from tools.chaos.act import Acting
 from tools.chaos.calls import CALLS, Stage
-from tools.chaos.expect import Settles, Verdict
+from tools.chaos.expect import Back, Settles, Verdict
 from tools.chaos.load import load
 from tools.chaos.scenario import HEALING, Action, Scenario
 from tools.chaos.timeline import Done, Timeline
 from tools.chaos.watch import at_rest, watch
 
-POLL_SECONDS = 0.25
+POLL_SECONDS, TAIL_SECONDS = 0.25, 1.0
 REST_POLL_SECONDS, REST_WITHIN_SECONDS = 0.1, 60.0
 
 
@@ -78,7 +78,7 @@ async def _played(
         late = await _rest(scenario.actions[0].at if scenario.actions else 0.0, timeline, clock)
         for action in scenario.actions:
             await _act(action, late, acting, timeline, clock, tell)
-        await asyncio.sleep(scenario.after)
+        await _after(scenario, timeline, clock)
         stop.set()
         await asyncio.wait(loads)
         timeline.ended = clock()
@@ -112,6 +112,17 @@ async def _act(
     await acting(action)
     timeline.done.append(Done(begun, clock(), action.words, action.do in HEALING))
     tell(f"{begun:5.1f} s  {action.words}")
+
+
+async def _after(scenario: Scenario, timeline: Timeline, clock: Callable[[], float]) -> None:
+    """Its time, or a second longer than what must come back takes to be back."""
+    back = [each for each in scenario.expects if isinstance(each, Back)]
+    until = clock() + scenario.after
+    while clock() < until:
+        await asyncio.sleep(POLL_SECONDS)
+        timeline.ended = clock()
+        if back and all(each.judge(timeline).held for each in back):
+            until, back = min(until, clock() + TAIL_SECONDS), []
 
 
 async def _settle(

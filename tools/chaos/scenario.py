@@ -69,7 +69,7 @@ Action = Annotated[Arm | Clear | OnProcess, Field(discriminator="do")]
 
 class Scenario(Strict):
     """Seconds from the start of the load. Until the first action all is well; the last action ends the fault, and the
-    load goes on for `after`."""
+    load goes on for `after`, or until a second after all is back that must come back."""
 
     name: str
     says: str
