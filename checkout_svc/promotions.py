@@ -19,7 +19,7 @@ from peakmesh.promotion.v1 import promotion_service_pb2 as pb
 from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
 
 # Of the budget: slower answers are of no use to the buyer who waits, whatever they say.
-SLOW_SHARE = 0.6
+SLOW_SHARE = 0.7
 # Nothing was asked, so nothing is held.
 _NOT_ASKED = Quote(UNAVAILABLE)
 

@@ -98,7 +98,7 @@ class Breaker:
         if permit.probe:
             self._probing -= 1
         if outcome is Outcome.MIRRORED:
-            self._open("mirrored", self._policy.mirror_seconds if permit.probe else None)
+            self._open("mirrored", self._policy.again_seconds if permit.probe else None)
         elif outcome is not Outcome.IGNORED:
             if permit.probe:
                 self._judge_probe(outcome)
@@ -107,7 +107,8 @@ class Breaker:
 
     def _judge_probe(self, outcome: Outcome) -> None:
         if outcome is not Outcome.GOOD:
-            self._open("probe_" + outcome)
+            # One that was slow but answered: who was called lives, and is asked again soon.
+            self._open("probe_" + outcome, self._policy.again_seconds if outcome is Outcome.SLOW else None)
             return
         self._probed_well += 1
         if self._probed_well >= self._policy.probes:

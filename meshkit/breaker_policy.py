@@ -18,7 +18,8 @@ class Policy:
     """Seconds and shares. A call of `slow_seconds` is slow. `open_seconds` grows by `growth` with each opening that
     follows upon the last, to `open_most` at most, jitter included.
 
-    `mirror_seconds`: until asked again where a probe met Envoy's breaker, whose time is over in part by then.
+    `again_seconds`: until asked again where a probe was answered, but slowly, or met Envoy's breaker, whose time is
+    over in part by then.
     `probes`: let through in all while half-open, unless given back; so many good ones close it. `at_once`: bulkhead.
     """
 
@@ -32,7 +33,7 @@ class Policy:
     open_most: float = 3.5
     growth: float = 1.2
     jitter: float = 0.1
-    mirror_seconds: float = 1.0
+    again_seconds: float = 1.0
     probes: int = 3
     at_once: int = 32
 

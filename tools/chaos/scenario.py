@@ -83,7 +83,8 @@ class Scenario(Strict):
         times = [action.at for action in self.actions]
         if times != sorted(times):
             raise ValueError("actions must be in the order of their times")
-        unknown = {each.call for each in self.expects if each.call} - set(self.load)
+        named = {call for each in self.expects for call in (each.call, getattr(each, "control", "")) if call}
+        unknown = named - set(self.load)
         if unknown:
             raise ValueError(f"expects something of {', '.join(sorted(unknown))}, which is not in the load")
         return self

@@ -51,6 +51,15 @@ def test_p99_is_held_against_the_same_runs_healthy_seconds() -> None:
     assert not judge(run(), expect="p99", call="nothing").held, "no calls are no proof"
 
 
+def test_a_machine_that_is_slow_for_all_is_no_fault_of_promotions() -> None:
+    timeline = run(30)
+    timeline.calls += [Call(each.at, "search", 28, True, "OK") for each in timeline.calls]
+    assert judge(timeline, expect="p99", call="order", control="search").held
+    assert not judge(timeline, expect="p99", call="order").held
+    timeline.calls = [each for each in timeline.calls if each.call == "order"]
+    assert not judge(timeline, expect="p99", call="order", control="search").held
+
+
 def test_every_call_of_the_run_counts_as_success_or_not() -> None:
     assert judge(run(), expect="succeeds", call="order").held
     one = judge(run(failed=1), expect="succeeds", call="order")
@@ -65,7 +74,7 @@ def test_the_fallback_is_told_in_the_answers() -> None:
     assert not judge(Timeline(done=run().done), expect="answers", call="order", outcome="UNAVAILABLE").held
 
 
-def test_back_is_ten_in_a_row_in_time() -> None:
+def test_back_is_most_of_ten_in_time() -> None:
     assert judge(run(back_after=4.5), expect="back", call="order", outcome="APPLIED").held
     assert not judge(run(back_after=5.5), expect="back", call="order", outcome="APPLIED").held
     never = judge(run(back_after=9), expect="back", call="order", outcome="APPLIED")

@@ -219,7 +219,7 @@ def test_envoys_open_breaker_opens_it_at_once_and_is_no_failure_of_its_own(bench
     assert not bench.call(), "it opens no shorter than Envoy's"
     first, *_ = bench.half_open()
     bench.end(first, envoys)
-    bench.now += POLICY.mirror_seconds + 0.01
+    bench.now += POLICY.again_seconds + 0.01
     assert len(bench.half_open()) == 3
     assert bench.breaker._openings == 1, "what Envoy says makes no opening longer"
 
