@@ -51,7 +51,7 @@ async def test_a_clients_fault_headers_change_nothing(mesh: Mesh) -> None:
     calls = (await play_on(mesh, scenario, print, headers)).timeline.between(CALL, 0, math.inf)
     slowest = percentile([each.ms for each in calls], 1)
     print(f"{len(calls)} calls with fault headers, {sum(each.ok for each in calls)} good, the slowest {slowest:.0f} ms")
-    assert len(calls) > 50
+    assert len(calls) > 30
     assert all(each.ok for each in calls)
     assert slowest < 3_000
 
