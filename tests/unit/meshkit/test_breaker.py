@@ -137,7 +137,7 @@ def test_one_probe_that_fails_or_is_slow_opens_it_again(
     assert len(bench.half_open()) == POLICY.probes
 
 
-async def test_after_a_slow_probe_it_asks_again_sooner_than_after_one_that_failed(bench: Bench) -> None:
+def test_after_a_slow_probe_it_asks_again_sooner_than_after_one_that_failed(bench: Bench) -> None:
     for error, seconds, open_again in ((None, 0.04, False), (DOWN, 0.001, True)):
         bench.breaker.force(None)
         bench.opened().now += 10
@@ -146,7 +146,7 @@ async def test_after_a_slow_probe_it_asks_again_sooner_than_after_one_that_faile
         assert (bench.breaker.permit() is None) is open_again
 
 
-def test_fifty_calls_at_once_are_three_probes(bench: Bench) -> None:
+async def test_fifty_calls_at_once_are_three_probes(bench: Bench) -> None:
     bench.opened()
     bench.now += 10
     gate, inside = asyncio.Event(), []
