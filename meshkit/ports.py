@@ -9,6 +9,8 @@ _DEFAULTS = {
     "admin": 9901,
     "promo_inbound": 10081,
     "provider_inbound": 10095,
+    "order_inbound_0": 10061,
+    "order_inbound_1": 10062,
     "checkout_0": 50051,
     "checkout_1": 50052,
     "checkout_0_metrics": 9151,

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.holds import assert_audit_holds
 from tests.e2e.shop import OpenSale, Shop, State
 from tools.devstack import Mesh, restart_process
 
-EVERY_SECONDS = 0.05
+EVERY_SECONDS = 0.1
 ROLLED = (
     *("checkout_svc_0", "checkout_svc_1", "order_serve_0", "order_serve_1"),
     *("promo_svc", "order_worker", "payment_worker", "governor"),
@@ -19,7 +21,7 @@ ROLLED = (
 
 @dataclass
 class Load:
-    """Twenty purchases a second, each looked up at once; failures with the process that was restarted meanwhile."""
+    """Ten purchases a second, each looked up at once; failures with the process that was restarted meanwhile."""
 
     shop: Shop
     sale: OpenSale
@@ -45,6 +47,8 @@ class Load:
             self.failures.append(f"{user}, {rolling} → {self.rolling}: {error!r}")
 
 
+# Eight restarts, and a minute for whatever was bought meanwhile.
+@pytest.mark.timeout(240)
 async def test_no_call_fails_while_every_process_is_restarted(shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
     sale = await shop.open_sale(units=20_000)
     load, stop = Load(shop, sale), asyncio.Event()
@@ -57,7 +61,7 @@ async def test_no_call_fails_while_every_process_is_restarted(shop: Shop, mesh: 
         stop.set()
         await running
     assert load.failures == []
-    assert len(load.orders) > 200, "there was a load"
+    assert len(load.orders) > 100, "there was a load"
     print(f"{len(load.orders)} purchases over {len(ROLLED)} restarts, none failed")
     for user, order_id in load.orders.items():
         await shop.reaches(user, order_id, State.ORDER_STATE_TO_SHIP, within=60)

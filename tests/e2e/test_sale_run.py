@@ -41,6 +41,7 @@ async def _sale(mesh: Mesh) -> dict[str, Any]:
     return verdict
 
 
+@pytest.mark.timeout(240)  # the command has deadlines of its own, and names the one that passed
 @pytest.mark.parametrize("time", ["first", "again"])
 async def test_a_sale_holds_and_every_system_agrees(time: str, shop: Shop, mesh: Mesh) -> None:
     before = await _intake_end(mesh.settings.kafka)

@@ -92,7 +92,10 @@ def order_serve(index: int) -> ProcessSpec:
 # breakers opened, and 902 of 5,055 orders went through the retry topics. It serves as many orders with 4 × 8.
 SANDBOX_BULKHEAD = {"PEAKMESH_PAYMENT_WORKER_BULKHEAD": "8"}
 
-ENVOY_PORTS = ("gateway", "operators", "egress", "admin", "promo_inbound", "provider_inbound")
+ENVOY_PORTS = (
+    *("gateway", "operators", "egress", "admin"),
+    *("promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1"),
+)
 
 TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("redis", redis.argv, ("redis",), prepare=redis.prepare, probe=lazily("probes", "redis_runs_a_script")),

@@ -11,6 +11,7 @@ from google.rpc.status_pb2 import Status
 
 import envoy
 from envoy.edge_status import REPLIES
+from envoy.fault_targets import TARGETS
 from envoy.public_api import bindings
 from envoy.render import PROVIDERS, render
 from envoy.settings import Settings
@@ -18,7 +19,8 @@ from meshkit.errors import Overloaded, Unauthenticated
 from meshkit.ports import Ports
 from meshkit.rpc.status import from_status
 
-LISTENERS = ("gateway", "operators", "egress", "promo_inbound", "provider_inbound")
+INBOUND = ("promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1")
+LISTENERS = ("gateway", "operators", "egress", *INBOUND)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def test_a_grpc_call_does_not_meet_the_json_filter(config: dict[str, Any]) -> No
 
 def test_faults_are_injected_behind_the_breaker_and_never_on_its_listener(config: dict[str, Any]) -> None:
     assert filters(config, "egress") == ["router"]
-    for listener in ("promo_inbound", "provider_inbound"):
+    for listener in INBOUND:
         assert filters(config, listener) == ["fault", "router"]
     inbound = {"promo": "promo_inbound"} | dict.fromkeys(PROVIDERS, "provider_inbound")
     for name, hop in inbound.items():
@@ -113,11 +115,31 @@ def test_faults_are_injected_behind_the_breaker_and_never_on_its_listener(config
         assert cluster(config, name)["outlier_detection"]["max_ejection_percent"] == 100
 
 
+def test_order_processes_are_reached_through_their_hops_one_each(config: dict[str, Any]) -> None:
+    ports = Ports(700)
+    assert ports_of(cluster(config, "order")) == [ports["order_inbound_0"], ports["order_inbound_1"]]
+    for number in (0, 1):
+        assert ports_of(cluster(config, f"order_app_{number}")) == [ports[f"order_serve_{number}"]]
+        found = routes(config, f"order_inbound_{number}")
+        assert {route["route"]["cluster"] for route in found} == {f"order_app_{number}"}
+        harmed = [route["match"]["prefix"] for route in found if "typed_per_filter_config" in route]
+        assert harmed == ["/peakmesh.order.v1."]
+
+
+def test_no_listener_takes_faults_from_headers(config: dict[str, Any]) -> None:
+    text = yaml.safe_dump(config["static_resources"]["listeners"])
+    assert "header_delay" not in text
+    assert "header_abort" not in text
+    for listener in ("gateway", "operators"):
+        assert "x-envoy-" in yaml.safe_dump(manager(config, listener)["early_header_mutation_extensions"])
+
+
 def test_every_faults_runtime_keys_have_a_harmless_base(config: dict[str, Any]) -> None:
     base = config["layered_runtime"]["layers"][0]["static_layer"]
     text = yaml.safe_dump(config["static_resources"])
     assert set(re.findall(r"chaos\.[a-z.]+_[a-z]+", text)) == {key for key in base if key.startswith("chaos.")}
     assert all(value == 0 for key, value in base.items() if key.endswith("_percent") and key.startswith("chaos."))
+    assert {key.split(".")[1] for key in base if key.startswith("chaos.")} == set(TARGETS)
 
 
 def test_no_route_uses_max_stream_duration_which_the_breaker_does_not_count(config: dict[str, Any]) -> None:
