@@ -35,7 +35,7 @@ class OrderFilter:
 _ALL = OrderFilter()
 
 
-def states_of(fields: Fields, field: str, numbers: Iterable[int]) -> frozenset[str]:
+def states_of(fields: Fields, field: str, numbers: Iterable["pb.OrderState.ValueType"]) -> frozenset[str]:
     """Names without their prefix; what is wrong goes into `fields`."""
     asked = frozenset(numbers)
     known = asked <= frozenset(pb.OrderState.values()) - {pb.ORDER_STATE_UNSPECIFIED}

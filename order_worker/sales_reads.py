@@ -1,8 +1,9 @@
 """What a seller's goods brought in, added up by the database."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, case, func, literal_column, select
 from sqlalchemy.exc import DBAPIError
@@ -14,12 +15,13 @@ from meshkit.db.engine import database
 from meshkit.db.errors import database_answers, error_number
 from meshkit.errors import Overloaded
 
+T = TypeVar("T")
 HOUR_MS = 3_600_000
 MOST_SKUS = 500
 # What is ended by the database itself: a client that gives up does not stop a query.
 LIMIT_MS = 1_500
-# MySQL and TiDB read it in the query; MariaDB, to which that is a comment, is told a connection, in what to the others is
-# one.
+# MySQL and TiDB read it in the query; to MariaDB that is a comment, it is told once a connection in what to the others
+# is one.
 _MARIADB_LIMIT = f"SET @told = 1 /*M!, SESSION max_statement_time = {LIMIT_MS / 1000} */"
 _MYSQL_LIMIT = f"/*+ MAX_EXECUTION_TIME({LIMIT_MS}) */"
 _TIME_LIMIT_ERRORS = frozenset({1969, 3024})
@@ -102,18 +104,25 @@ class SalesReads:
 
     async def __call__(self, seller_id: str, from_ms: int, until_ms: int) -> Sales:
         """Both halves are of one snapshot."""
+
+        async def read(connection: AsyncConnection) -> Sales:
+            hours = await _rows(connection, by_hour(seller_id, from_ms, until_ms))
+            skus = await _rows(connection, by_sku(seller_id, from_ms, until_ms))
+            beginnings = [(hour * HOUR_MS, figures) for hour, figures in hours]
+            return Sales(beginnings, skus[:MOST_SKUS], len(skus) > MOST_SKUS)
+
+        return await self.ended_in_time(read)
+
+    async def ended_in_time(self, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         with database_answers():
             try:
                 async with self._engine.connect() as connection:
                     await connection.execution_options(isolation_level="REPEATABLE READ")
-                    hours = await _rows(connection, by_hour(seller_id, from_ms, until_ms))
-                    skus = await _rows(connection, by_sku(seller_id, from_ms, until_ms))
+                    return await read(connection)
             except DBAPIError as error:
                 if error_number(error) in _TIME_LIMIT_ERRORS:
                     raise Overloaded("this takes too long now: ask for less time", retry_after=10.0) from error
                 raise
-        beginnings = [(hour * HOUR_MS, figures) for hour, figures in hours]
-        return Sales(beginnings, skus[:MOST_SKUS], len(skus) > MOST_SKUS)
 
 
 async def _rows(connection: AsyncConnection, query: Select[Any]) -> list[tuple[Any, Figures]]:
