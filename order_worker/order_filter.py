@@ -62,7 +62,7 @@ def read_token(token: str, which: OrderFilter = _ALL) -> str:
         order_id = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
         offer_of(order_id)
     except (binascii.Error, ValueError):
-        raise InvalidFields([("page_token", "is not one that ListOrders gave")]) from None
+        raise InvalidFields([("page_token", "is not one that a page before gave")]) from None
     if mark != which.mark():
         raise InvalidFields([("page_token", "is of a list with other filters")])
     return order_id

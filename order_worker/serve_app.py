@@ -69,7 +69,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
             get_order,
             ListOrders(OrderReads(lists)),
             WatchOrder(tail, settings.order_worker_watchers),
-            CancelOrder(engine, stock, get_order),
+            CancelOrder(engine, stock, get_order, settings.cancel_seconds),
             SellerAnalytics(SalesReads(analytics), most),
         )
         ops = OrderOpsServicer(

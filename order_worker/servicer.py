@@ -39,8 +39,8 @@ class OrderServicer(rpc.OrderServiceServicer):
         self._seller_analytics = seller_analytics
 
     async def GetOrder(self, request: api.GetOrderRequest, _context: Any) -> api.GetOrderResponse:
-        _check_order_id(Fields(), request.order_id)
-        return api.GetOrderResponse(order=_shown(await self._get_order(request.order_id, caller())))
+        order_id = _checked_order_id(Fields(), request.order_id)
+        return api.GetOrderResponse(order=_shown(await self._get_order(order_id, caller())))
 
     async def ListOrders(self, request: api.ListOrdersRequest, _context: Any) -> api.ListOrdersResponse:
         which = _filter(request)
@@ -48,8 +48,8 @@ class OrderServicer(rpc.OrderServiceServicer):
         return api.ListOrdersResponse(orders=[_order(each) for each in page.orders], next_page_token=page.next_token)
 
     async def WatchOrder(self, request: api.WatchOrderRequest, _context: Any) -> AsyncIterator[api.WatchOrderResponse]:
-        _check_order_id(Fields(), request.order_id)
-        async with aclosing(self._watch_order(request.order_id, caller())) as moves:
+        order_id = _checked_order_id(Fields(), request.order_id)
+        async with aclosing(self._watch_order(order_id, caller())) as moves:
             last, order = None, pb.Order()
             async for state, sight in moves:
                 if sight is not last:
@@ -61,8 +61,8 @@ class OrderServicer(rpc.OrderServiceServicer):
         fields = Fields()
         fields.uuid("request_id", request.request_id)
         fields.text("reason", request.reason or "-", 1, REASON_CHARS)
-        _check_order_id(fields, request.order_id)
-        order = await self._cancel_order(request.order_id, caller(), request.reason)
+        order_id = _checked_order_id(fields, request.order_id)
+        order = await self._cancel_order(order_id, caller(), request.reason)
         return api.CancelOrderResponse(order=_order(order))
 
     async def GetSellerAnalytics(
@@ -71,14 +71,16 @@ class OrderServicer(rpc.OrderServiceServicer):
         return to_response(await self._seller_analytics(caller().user_id, *to_range(request)))
 
 
-def _check_order_id(fields: Fields, order_id: str) -> None:
-    """Raises InvalidFields with whatever `fields` holds; OrderNotFound for a UUID that this mesh did not make."""
-    fields.uuid("order_id", order_id)
+def _checked_order_id(fields: Fields, written: str) -> str:
+    """As we write it. Raises InvalidFields with whatever `fields` holds; OrderNotFound for a UUID of others."""
+    fields.uuid("order_id", written)
     fields.check()
+    order_id = written.lower()
     try:
         offer_of(order_id)
     except ValueError:
         raise OrderNotFound("no such order") from None
+    return order_id
 
 
 def _filter(request: api.ListOrdersRequest) -> OrderFilter:
