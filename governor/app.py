@@ -31,7 +31,7 @@ from governor.toggle_feed import ToggleFeed
 from governor.toggle_servicer import METHODS as TOGGLE_METHODS
 from governor.toggle_servicer import SERVICE as TOGGLE_SERVICE
 from governor.toggle_servicer import ToggleServicer
-from governor.toggle_store import Toggles
+from governor.toggles import Toggles
 from kernel.stock.durability import check_durability as check_redis
 from kernel.stock.redis_adapter import RedisStock
 from meshkit.clock import wall_ms

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from governor.toggle_store import Toggles
+from governor.toggles import Toggles
 from kernel.features import defaults
 from meshkit.errors import DependencyUnavailable
 from meshkit.log import get_logger

@@ -6,8 +6,8 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from governor.toggle_store import Request, Toggles
-from governor.toggles import Change, FlagState, JournalEntry, Source
+from governor.toggle_state import Change, FlagState, JournalEntry, Source
+from governor.toggles import Request, Toggles
 from kernel.features import features
 from kernel.ops_journal import hash_of
 from meshkit.errors import InvalidFields
@@ -43,12 +43,12 @@ class ToggleServicer(rpc.ToggleServiceServicer):
         if request.HasField("hold"):
             fields.between("hold.seconds", request.hold.seconds, 1, LONGEST_HOLD)
         fields.check()
-        expires_ms = self._now_ms() + hold_ms if hold_ms else 0
+        expires_ms = self._now_ms() + hold_ms if hold_ms else None
         return pb.SetToggleResponse(toggle=await self._override(request, request.on, expires_ms))
 
     async def ClearToggle(self, request: pb.ClearToggleRequest, _context: Any) -> pb.ClearToggleResponse:
         _checked(request).check()
-        return pb.ClearToggleResponse(toggle=await self._override(request, None, 0))
+        return pb.ClearToggleResponse(toggle=await self._override(request, None, None))
 
     async def ListToggleChanges(
         self, request: pb.ListToggleChangesRequest, _context: Any
@@ -63,10 +63,10 @@ class ToggleServicer(rpc.ToggleServiceServicer):
         token = shown[-1].entry_id if len(found) > size else ""
         return pb.ListToggleChangesResponse(changes=[_change(entry) for entry in shown], next_page_token=token)
 
-    async def _override(self, request: Any, on: bool | None, expires_ms: int) -> pb.Toggle:
-        change = Change(
-            request.flag, on, caller().user_id, request.reason.strip(), expires_ms=expires_ms, source=Source.OVERRIDE
-        )
+    async def _override(self, request: Any, on: bool | None, expires_ms: int | None) -> pb.Toggle:
+        # Never plain "governor": a token may have any name, and that one's changes are no overrides.
+        who = f"operator:{caller().user_id}"
+        change = Change(request.flag, on, who, request.reason.strip(), expires_ms=expires_ms)
         await self._toggles.apply(change, Request(request.request_id.lower(), hash_of(request)))
         return _toggle((await self._toggles.states())[request.flag])
 

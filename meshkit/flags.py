@@ -15,10 +15,9 @@ from openfeature.contrib.provider.flagd.config import ResolverType
 from openfeature.event import ProviderEvent
 
 from meshkit.log import get_logger
-from meshkit.metrics import gauge
+from meshkit.metrics import FEATURE_ON
 
 log = get_logger(__name__)
-FEATURE_ON = gauge("peakmesh_feature_on", "1 while this process takes the feature for on, by feature", ["feature"])
 # A change must reach everybody within a second, also one made while the governor restarted.
 RETRY_MS, RETRY_MOST_MS = 200, 500
 # A link that died without a word is found by a ping; the server forbids more than one in 5 s.

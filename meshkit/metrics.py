@@ -45,6 +45,7 @@ def histogram(
 
 READY = gauge("peakmesh_ready", "1 while the process does its work")
 BACKLOG = gauge("peakmesh_backlog", "records of a topic that its worker has not committed yet", ["topic"])
+FEATURE_ON = gauge("peakmesh_feature_on", "1 while this process takes the feature for on, by feature", ["feature"])
 
 
 @contextmanager
