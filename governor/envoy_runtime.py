@@ -1,5 +1,6 @@
 """Tells Envoy which features are off: a runtime file that Envoy watches. No control plane, and it outlives us."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,7 @@ class EnvoyRuntime:
         if self._path.exists() and self._path.read_text("utf-8") == text:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_suffix(".draft")
+        # Two governors may write at once: each has a draft of its own.
+        draft = self._path.with_suffix(f".{os.getpid()}.draft")
         draft.write_text(text, "utf-8")
         draft.replace(self._path)

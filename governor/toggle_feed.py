@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 
 from governor.toggles import Toggles
-from kernel.features import defaults
 from meshkit.errors import DependencyUnavailable
 from meshkit.log import get_logger
 
@@ -18,31 +18,35 @@ Publish = Callable[[Mapping[str, bool]], None]
 
 class ToggleFeed:
     """`publish` is called with each new set of states; here it writes Envoy's file. A Redis that is away changes
-    nothing: the last states stay."""
+    nothing: the last states stay. Until Redis was read once nothing is told at all: a governor that starts anew would
+    switch everything on for a moment."""
 
     def __init__(self, toggles: Toggles, publish: Publish) -> None:
         self._toggles, self._publish = toggles, publish
-        self._states: Mapping[str, bool] = defaults()
+        self._states: Mapping[str, bool] | None = None
         self._changed = asyncio.Condition()
         self._closed = False
 
     async def run(self) -> None:
         looks = 0
         while True:
-            await self._look(again=looks % int(AGAIN_SECONDS / LOOK_SECONDS) == 0)
+            await self.look(again=looks % int(AGAIN_SECONDS / LOOK_SECONDS) == 0)
             looks += 1
             await asyncio.sleep(LOOK_SECONDS)
 
     async def follow(self) -> AsyncIterator[Mapping[str, bool]]:
         """The states now, then each change, until `close`."""
         told: Mapping[str, bool] | None = None
-        while not self._closed:
-            if self._states == told:
-                async with self._changed:
-                    await self._changed.wait()
-                continue
-            told = self._states
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(partial(self._has_news, told))
+                told = self._states
+            if self._closed or told is None:
+                return
             yield told
+
+    def _has_news(self, told: Mapping[str, bool] | None) -> bool:
+        return self._closed or self._states != told
 
     async def close(self) -> None:
         """Ends whoever follows: a stream would hold the server's end up by its grace."""
@@ -50,7 +54,8 @@ class ToggleFeed:
         async with self._changed:
             self._changed.notify_all()
 
-    async def _look(self, *, again: bool) -> None:
+    async def look(self, *, again: bool = False) -> None:
+        """Reads Redis and tells what is new; `again`: tells Envoy in any case."""
         try:
             await self._toggles.expire()
             found = {name: state.on for name, state in (await self._toggles.states()).items()}
@@ -58,10 +63,17 @@ class ToggleFeed:
             log.warning("features not read, the last states stay", error=str(error))
             return
         changed = found != self._states
-        if changed or again:
-            await asyncio.to_thread(self._publish, found)
         if changed:
             log.info("features", **found)
-            self._states = found
             async with self._changed:
+                self._states = found
                 self._changed.notify_all()
+        if changed or again:
+            await self._tell_envoy(found)
+
+    async def _tell_envoy(self, states: Mapping[str, bool]) -> None:
+        try:
+            await asyncio.to_thread(self._publish, states)
+        except OSError as error:
+            # A full disk is no reason to stop: the processes were told, and Envoy is within AGAIN_SECONDS.
+            log.error("Envoy's file not written", error=repr(error))  # noqa: TRY400

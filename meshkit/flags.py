@@ -6,6 +6,7 @@ The provider keeps the last values when its server goes. Where it never reached 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -52,12 +53,13 @@ class Flags:
 async def following_flags(target: str, defaults: Mapping[str, bool]) -> AsyncIterator[Flags]:
     """Flags that follow the flagd sync server at `target` (host:port) until the block is left. Never waits for it."""
     flags, loop, domain = Flags(defaults), asyncio.get_running_loop(), str(uuid4())
-    client = api.get_client(domain)
+    client, reading = api.get_client(domain), Lock()
 
     def follow(_details: Any) -> None:
-        # On a thread of the provider's, which may outlive the loop by a moment.
-        states = {name: client.get_boolean_value(name, default) for name, default in defaults.items()}
-        with suppress(RuntimeError):
+        # On threads of the provider's, two at once after a connect: under the lock, what is read last is told last.
+        # They may outlive the loop by a moment.
+        with reading, suppress(RuntimeError):
+            states = {name: client.get_boolean_value(name, on) for name, on in flags.states().items()}
             loop.call_soon_threadsafe(flags.replace, states)
 
     for event in (ProviderEvent.PROVIDER_READY, ProviderEvent.PROVIDER_CONFIGURATION_CHANGED):
@@ -79,6 +81,8 @@ def _provider(target: str) -> FlagdProvider:
         retry_backoff_ms=RETRY_MS,
         retry_backoff_max_ms=RETRY_MOST_MS,
         keep_alive_time=KEEPALIVE_MS,
+        # Its timer is no daemon thread: a process whose governor had just gone would end 10 s late.
+        retry_grace_period=0,
         # It is the least time between two connects as well, which is ten minutes by default.
         stream_deadline_ms=0,
         # The server tells no metadata: asked for, an empty answer would end the provider's thread.

@@ -8,7 +8,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from meshkit.errors import FeatureDisabled
+
 RUNTIME_LAYER = "toggles"
+# As long as load usually lasts at least: clients that came back each second would be load of their own.
+RETRY_AFTER_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,12 @@ def runtime_document(states: Mapping[str, bool]) -> str:
     off = {features()[name].runtime_key: 0 if on else 100 for name, on in states.items()}
     kind = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
     return json.dumps({"resources": [{"@type": kind, "name": RUNTIME_LAYER, "layer": off}]}, indent=2)
+
+
+def disabled(name: str) -> FeatureDisabled:
+    """The same answer whether Envoy gives it or a process."""
+    words = f"{name} is switched off for now; buying goes on"
+    return FeatureDisabled(words, metadata={"feature": name}, retry_after=RETRY_AFTER_SECONDS)
 
 
 def _feature(name: str, flag: Mapping[str, Any]) -> Feature:
