@@ -87,6 +87,7 @@ def _toggle(state: FlagState) -> pb.Toggle:
         source=_SOURCES[state.source],
         owner=state.feature.owner,
         when_off=state.feature.when_off,
+        remove_by=state.feature.remove_by,
     )
     if setting is not None:
         shown.who, shown.why, shown.signal = setting.who, setting.why, setting.signal
@@ -106,6 +107,7 @@ def _change(entry: JournalEntry) -> pb.ToggleChange:
         why=entry.why,
         signal=entry.signal,
         expire_time=_time(entry.expires_ms) if entry.expires_ms else None,
+        entry_id=entry.entry_id,
     )
 
 
