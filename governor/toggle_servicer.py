@@ -42,6 +42,7 @@ class ToggleServicer(rpc.ToggleServiceServicer):
         hold_ms = request.hold.ToMilliseconds() if request.HasField("hold") else 0
         if request.HasField("hold"):
             fields.between("hold.seconds", request.hold.seconds, 1, LONGEST_HOLD)
+            fields.between("hold.nanos", request.hold.nanos, 0, 999_999_999)
         fields.check()
         expires_ms = self._now_ms() + hold_ms if hold_ms else None
         return pb.SetToggleResponse(toggle=await self._override(request, request.on, expires_ms))
