@@ -1,4 +1,4 @@
-"""A feature is switched off for the whole mesh: Envoy answers, processes hear of it, and it outlives who switched it."""
+"""A feature is switched off for the mesh: Envoy answers, processes hear of it, and it outlives who switched it."""
 
 import asyncio
 import re
