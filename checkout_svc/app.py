@@ -31,6 +31,7 @@ from checkout_svc.settings import Settings
 from checkout_svc.show_cart import ShowCart
 from checkout_svc.unused_holds import UnusedHolds
 from kernel.catalog import read_all, read_changed, read_edition
+from kernel.features.follow import following_features
 from kernel.offers import load_offers
 from kernel.stock.durability import check_durability
 from kernel.stock.redis_adapter import RedisStock
@@ -67,6 +68,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     name = f"checkout_{settings.checkout_index}"
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
+        await stack.enter_async_context(following_features(settings))
         redis = await stack.enter_async_context(redis_pool(settings.redis))
         await check_durability(redis, settings.unsafe)
         beside = await stack.enter_async_context(redis_pool(settings.redis, max_connections=BESIDE_CONNECTIONS))

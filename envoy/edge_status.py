@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from google.protobuf.json_format import MessageToDict
 
+from kernel.features import disabled
 from meshkit.errors import (
     DeadlinePassed,
     DependencyUnavailable,
@@ -37,6 +38,11 @@ def _edge_status(error: PeakmeshError, http: int) -> EdgeStatus:
     details = base64.b64encode(status.SerializeToString()).decode().rstrip("=")
     told = json.dumps(MessageToDict(status, preserving_proto_field_name=True))
     return EdgeStatus(status.code, status.message, details, http, told)
+
+
+def feature_off(name: str) -> EdgeStatus:
+    """What a call to a feature that is off is answered."""
+    return _edge_status(disabled(name), 503)
 
 
 REPLIES = {

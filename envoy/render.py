@@ -9,11 +9,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from envoy.command import envoy_binary
-from envoy.edge_status import REPLIES
+from envoy.edge_status import REPLIES, feature_off
 from envoy.fault_targets import KNOBS, TARGETS, runtime_key
 from envoy.json_fields import filter_source
 from envoy.public_api import bindings, descriptor_set, public_methods
 from envoy.settings import Settings
+from kernel.features import RUNTIME_LAYER, defaults, features, runtime_document
 from meshkit.identity import AUDIENCE, ISSUER, create_keys
 from meshkit.settings import load
 
@@ -51,6 +52,9 @@ def render(settings: Settings) -> str:
         descriptors=descriptors_file(settings).resolve(),
         public_methods=public_methods(),
         json_filter=filter_source(bindings()),
+        features=[(feature, feature_off(feature.name)) for feature in features().values()],
+        feature_layer=RUNTIME_LAYER,
+        toggles_file=settings.toggles_file.resolve(),
     )
     return "".join(f"{line}\n" for line in text.splitlines() if line.strip())
 
@@ -59,8 +63,16 @@ def write(settings: Settings, out: Path) -> None:
     """Writes the configuration and makes the folder of the logs it names."""
     (settings.run_dir / "logs").mkdir(parents=True, exist_ok=True)
     descriptors_file(settings).write_bytes(descriptor_set())
+    _lay_toggles(settings.toggles_file)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render(settings))
+
+
+def _lay_toggles(file: Path) -> None:
+    """Envoy does not start without the file. One that is there stays: it is the governor's last word."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        file.write_text(runtime_document(defaults()))
 
 
 def descriptors_file(settings: Settings) -> Path:

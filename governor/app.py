@@ -4,10 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
+from openfeature.schemas.protobuf.flagd.sync.v1 import sync_pb2_grpc as sync_rpc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governor.change_lock import ChangeLock
 from governor.close_sale import CloseSale
+from governor.envoy_runtime import EnvoyRuntime
+from governor.flag_sync_servicer import SERVICE as SYNC_SERVICE
+from governor.flag_sync_servicer import FlagSyncServicer
 from governor.get_sale import GetSale
 from governor.heal_catalog import HealCatalog
 from governor.heal_sales import HealSales
@@ -23,6 +27,11 @@ from governor.servicer import OpsServicer, UseCases
 from governor.set_stock import SetStock
 from governor.settings import Settings
 from governor.settle_sale import SettleSale
+from governor.toggle_feed import ToggleFeed
+from governor.toggle_servicer import METHODS as TOGGLE_METHODS
+from governor.toggle_servicer import SERVICE as TOGGLE_SERVICE
+from governor.toggle_servicer import ToggleServicer
+from governor.toggles import Toggles
 from kernel.stock.durability import check_durability as check_redis
 from kernel.stock.redis_adapter import RedisStock
 from meshkit.clock import wall_ms
@@ -35,6 +44,7 @@ from meshkit.redis_client import redis_pool
 from meshkit.rpc.edge import Access
 from meshkit.rpc.server import serving
 from peakmesh.ops.v1 import ops_service_pb2_grpc as rpc
+from peakmesh.ops.v1 import toggle_service_pb2_grpc as toggle_rpc
 
 SERVICE = "peakmesh.ops.v1.OpsService"
 METHODS = (
@@ -47,6 +57,11 @@ METHODS = (
     "SetStock",
     "ImportCatalog",
 )
+_OPERATORS = frozenset({Role.OPERATOR})
+ROLES = {f"/{SERVICE}/{method}": _OPERATORS for method in METHODS}
+ROLES |= {f"/{TOGGLE_SERVICE}/{method}": _OPERATORS for method in TOGGLE_METHODS}
+# Our own processes read their flags here; no public route leads to it.
+INTERNAL = frozenset(f"/{SYNC_SERVICE}/{method}" for method in ("SyncFlags", "FetchAllFlags", "GetMetadata"))
 # 10,000 products of about 350 bytes.
 _MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
@@ -65,9 +80,14 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         settle = SettleSale(engine, stock)
         publish = PublishCatalog(engine, redis)
         servicer = OpsServicer(_use_cases(engine, lock, settle, stock, publish), wall_ms)
+        toggles = Toggles(redis, wall_ms)
+        feed = ToggleFeed(toggles, EnvoyRuntime(settings.toggles_file).write)
         heals = (HealSales(engine, lock, settle), HealCatalog(lock, publish))
-        await stack.enter_async_context(background(*(heal.run(settings.governor_heal_seconds) for heal in heals)))
-        yield await stack.enter_async_context(_serving(servicer, settings))
+        parts = [feed.run(), *(heal.run(settings.governor_heal_seconds) for heal in heals)]
+        await stack.enter_async_context(background(*parts))
+        port = await stack.enter_async_context(_serving(servicer, ToggleServicer(toggles, wall_ms), feed, settings))
+        stack.push_async_callback(feed.close)
+        yield port
 
 
 def _use_cases(
@@ -86,17 +106,19 @@ def _use_cases(
 
 
 @asynccontextmanager
-async def _serving(servicer: OpsServicer, settings: Settings) -> AsyncIterator[int]:
+async def _serving(
+    ops: OpsServicer, toggles: ToggleServicer, feed: ToggleFeed, settings: Settings
+) -> AsyncIterator[int]:
     def register(server: grpc.aio.Server) -> None:
-        rpc.add_OpsServiceServicer_to_server(servicer, server)
+        rpc.add_OpsServiceServicer_to_server(ops, server)
+        toggle_rpc.add_ToggleServiceServicer_to_server(toggles, server)
+        sync_rpc.add_FlagSyncServiceServicer_to_server(FlagSyncServicer(feed), server)
 
-    operators = frozenset({Role.OPERATOR})
-    access = Access(TokenVerifier(settings.jwks), {f"/{SERVICE}/{method}": operators for method in METHODS})
     server = serving(
         port=settings.ports["governor"],
         register=register,
-        services=[SERVICE],
-        access=access,
+        services=[SERVICE, TOGGLE_SERVICE, SYNC_SERVICE],
+        access=Access(TokenVerifier(settings.jwks), ROLES, INTERNAL),
         drain_seconds=settings.drain_seconds,
         max_request_bytes=_MAX_REQUEST_BYTES,
     )

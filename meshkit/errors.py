@@ -8,7 +8,7 @@
     ├── SoldOut · SaleNotOpen · PriceChanged · PromotionRefused · IllegalState · CartEmpty · CartFull
     ├── InsufficientFunds · KeyBarred · Declined
     ├── LimitReached · Overloaded
-    └── DependencyUnavailable · PromotionUnavailable · DeadlinePassed
+    └── DependencyUnavailable · PromotionUnavailable · FeatureDisabled · DeadlinePassed
 
 Raised where the fact is known, translated once at the edge (`meshkit/rpc/edge.py`). `reason` is the name in
 `protos/peakmesh/error/v1/error_reason.proto` without its prefix.
@@ -186,6 +186,13 @@ class DependencyUnavailable(PeakmeshError):
 
 class PromotionUnavailable(PeakmeshError):
     reason = "PROMOTION_UNAVAILABLE"
+    code = StatusCode.UNAVAILABLE
+
+
+class FeatureDisabled(PeakmeshError):
+    """Switched off, by load or by an operator; metadata `feature` names it."""
+
+    reason = "FEATURE_DISABLED"
     code = StatusCode.UNAVAILABLE
 
 

@@ -54,6 +54,7 @@ BREAKER_CALLS = counter(
     "Calls by how they ended or were cut off; probe: let through half open",
     ["breaker", "outcome"],
 )
+FEATURE_ON = gauge("peakmesh_feature_on", "1 while this process takes the feature for on, by feature", ["feature"])
 
 
 @contextmanager

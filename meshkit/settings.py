@@ -51,6 +51,11 @@ class ProcessSettings(BaseSettings):
         return self.run_dir / "identity"
 
     @property
+    def toggles_file(self) -> Path:
+        """Which features Envoy answers itself: the governor writes it, Envoy watches its folder."""
+        return self.run_dir / "runtime" / "toggles.json"
+
+    @property
     def jwks(self) -> Path:
         return self.identity_dir / "jwks.json"
 

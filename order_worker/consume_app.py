@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from kernel.features.follow import following_features
 from kernel.stock.port import StockPort
 from kernel.stock.redis_adapter import RedisStock
 from kernel.topics import ORDER_WORKER, ORDER_WORKER_RESULTS, ORDERS_INTAKE, PAYMENTS_RESULTS, TOPICS
@@ -42,6 +43,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     """Consumes from entry to exit of the block; a batch in hand at the exit is done again by the next process."""
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports["order_consume_metrics"]))
+        await stack.enter_async_context(following_features(settings))
         engine = await stack.enter_async_context(database(settings.database, pool_size=POOL_SIZE))
         await check_durability(engine, settings.unsafe)
         await ensure_topics(settings.kafka, TOPICS)

@@ -6,6 +6,7 @@ from functools import partial
 
 import grpc
 
+from kernel.features.follow import following_features, gates
 from kernel.stock.redis_adapter import RedisStock
 from kernel.topics import ORDER_WORKER, ORDERS_INTAKE, PARTITIONS
 from meshkit.db.engine import database
@@ -55,6 +56,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     name = f"order_serve_{settings.order_serve_index}"
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
+        flags = await stack.enter_async_context(following_features(settings))
         engine = await stack.enter_async_context(database(settings.database, pool_size=POOL_SIZE))
         lists = await stack.enter_async_context(database(settings.database, pool_size=LISTS_POOL_SIZE))
         most = settings.order_worker_analytics
@@ -82,6 +84,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 register=partial(_register, servicer, ops),
                 services=[SERVICE, OPS_SERVICE],
                 access=Access(TokenVerifier(settings.jwks), ROLES),
+                gates=gates(flags),
                 drain_seconds=settings.drain_seconds,
             )
         )

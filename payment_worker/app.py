@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from kernel.features.follow import following_features
 from kernel.topics import ORDERS_CREATED, PAYMENT_WORKER, TOPICS
 from meshkit.db.durability import check_durability
 from meshkit.db.engine import database
@@ -29,6 +30,7 @@ async def running(settings: Settings) -> AsyncIterator[ConsumeOrders]:
     """Raises UnsafeDatabaseError where the database could forget a step that was started."""
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports["payment_metrics"]))
+        await stack.enter_async_context(following_features(settings))
         await ensure_topics(settings.kafka, TOPICS)
         engine = await stack.enter_async_context(database(settings.database, pool_size=2))
         # A lost STARTED is a charge nobody asks about.

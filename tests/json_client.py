@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -16,6 +17,7 @@ class JsonAnswer:
     kind: str
     body: Any
     retry_after: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reason(self) -> str:
@@ -52,4 +54,5 @@ def _answer(status: int, answer: Any) -> JsonAnswer:
         body = json.loads(raw)
     except ValueError:
         body = None
-    return JsonAnswer(status, answer.headers.get("content-type", ""), body, answer.headers.get("retry-after", ""))
+    said = {name.lower(): value for name, value in answer.headers.items()}
+    return JsonAnswer(status, said.get("content-type", ""), body, said.get("retry-after", ""), said)

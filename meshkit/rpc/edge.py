@@ -24,6 +24,8 @@ from meshkit.rpc.status import to_status, trailers
 
 log = get_logger(__name__)
 _caller: ContextVar[Identity] = ContextVar("caller")
+# Raises what the call is refused for.
+Gate = Callable[[], None]
 OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
 
 
@@ -53,10 +55,11 @@ def caller() -> Identity:
 
 
 class Edge(grpc.aio.ServerInterceptor):
-    """Wraps each handler once; health and reflection pass as they are."""
+    """Wraps each handler once; health and reflection pass as they are. `gates`: by full method name; a method without
+    one pays nothing for those that have one."""
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self, access: Access, gates: Mapping[str, Gate] | None = None) -> None:
+        self._access, self._gates = access, gates or {}
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
@@ -89,15 +92,26 @@ class Edge(grpc.aio.ServerInterceptor):
                 _caller.set(identity)
         refuse_bad_bytes(method, request)
 
+    def _entrance(self, method: str) -> Callable[[str, Any, Any], None]:
+        gate = self._gates.get(method)
+        if gate is None:
+            return self._enter
+
+        def enter(method: str, request: Any, context: Any) -> None:
+            self._enter(method, request, context)
+            gate()
+
+        return enter
+
     def _unary_unary(self, method: str, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Any:
-        metrics = MethodMetrics(method, "UNARY")
+        metrics, enter = MethodMetrics(method, "UNARY"), self._entrance(method)
 
         async def handle(request: Any, context: Any) -> Any:
             started = time.perf_counter()
             metrics.started()
             code = StatusCode.OK
             try:
-                self._enter(method, request, context)
+                enter(method, request, context)
                 return await behaviour(request, context)
             except BaseException as error:
                 code = _code_of(error)
@@ -108,14 +122,14 @@ class Edge(grpc.aio.ServerInterceptor):
         return handle
 
     def _unary_stream(self, method: str, behaviour: Callable[[Any, Any], AsyncIterator[Any]]) -> Any:
-        metrics = MethodMetrics(method, "SERVER_STREAMING")
+        metrics, enter = MethodMetrics(method, "SERVER_STREAMING"), self._entrance(method)
 
         async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
             started = time.perf_counter()
             metrics.started()
             code = StatusCode.OK
             try:
-                self._enter(method, request, context)
+                enter(method, request, context)
                 async for response in behaviour(request, context):
                     yield response
             except BaseException as error:

@@ -13,8 +13,9 @@ import envoy
 from envoy.edge_status import REPLIES
 from envoy.fault_targets import TARGETS
 from envoy.public_api import bindings
-from envoy.render import PROVIDERS, render
+from envoy.render import PROVIDERS, render, write
 from envoy.settings import Settings
+from kernel.features import features
 from meshkit.errors import Overloaded, Unauthenticated
 from meshkit.ports import Ports
 from meshkit.rpc.status import from_status
@@ -170,3 +171,21 @@ def test_the_readme_tells_the_routes_as_they_are(config: dict[str, Any]) -> None
             [path] = route["match"].values()
             real.add((path, listener, action["cluster"], f"{seconds:g} s", retry))
     assert told == real
+
+
+def test_what_is_off_is_answered_before_its_route_in_both_languages(config: dict[str, Any]) -> None:
+    every = [route for host in manager(config, "gateway")["route_config"]["virtual_hosts"] for route in host["routes"]]
+    answered = [route for route in every if "runtime_fraction" in route["match"]]
+    assert every[: len(answered)] == answered
+    told = {(route["match"]["path"], route["match"]["headers"][0]["present_match"]) for route in answered}
+    assert told == {(rpc, json) for each in features().values() for rpc in each.rpcs for json in (True, False)}
+    assert all(route["match"]["runtime_fraction"]["default_value"]["numerator"] == 0 for route in answered)
+
+
+def test_the_governors_last_word_outlives_a_start_of_envoy(tmp_path: Path) -> None:
+    settings = Settings(port_base=700, run_dir=tmp_path)
+    write(settings, tmp_path / "envoy.yaml")
+    assert "feature_off.purchase-history" in settings.toggles_file.read_text()
+    settings.toggles_file.write_text("its last word")
+    write(settings, tmp_path / "envoy.yaml")
+    assert settings.toggles_file.read_text() == "its last word"

@@ -82,6 +82,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the cart has all the lines, or the line all the units, it may have; metadata `most` says how many."""
     ERROR_REASON_CART_LINE_NOT_FOUND: _ErrorReason.ValueType  # 33
     """NOT_FOUND: the cart has no such line."""
+    ERROR_REASON_FEATURE_DISABLED: _ErrorReason.ValueType  # 34
+    """UNAVAILABLE: this feature is switched off for now, so that buying goes on; metadata `feature` names it."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. The name without its prefix is `ErrorInfo.reason`; `docs/errors.md` says for each what a client does."""
@@ -146,4 +148,6 @@ ERROR_REASON_CART_FULL: ErrorReason.ValueType  # 32
 """FAILED_PRECONDITION: the cart has all the lines, or the line all the units, it may have; metadata `most` says how many."""
 ERROR_REASON_CART_LINE_NOT_FOUND: ErrorReason.ValueType  # 33
 """NOT_FOUND: the cart has no such line."""
+ERROR_REASON_FEATURE_DISABLED: ErrorReason.ValueType  # 34
+"""UNAVAILABLE: this feature is switched off for now, so that buying goes on; metadata `feature` names it."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
