@@ -59,8 +59,8 @@ async def test_a_picture_of_two_mebibytes_over_grpc_and_a_smaller_one_over_json(
     too_large = base64.b64encode(noise(400)).decode()
     refused = await ask(f"{base}/profile/avatar", token, "POST", {"request_id": str(uuid4()), "image": too_large})
     assert (refused.status, refused.reason) == (413, "TOO_LARGE")
+    sent = profile.UpdateAvatarRequest(request_id=str(uuid4()), image=b"x" * 3_000_000)
     with pytest.raises(TooLarge):
-        sent = profile.UpdateAvatarRequest(request_id=str(uuid4()), image=b"x" * 3_000_000)
         await say(shop, profile_rpc.ProfileServiceStub, "UpdateAvatar", sent, user)
     listed = await ask(f"{base}/recommendations?page_size=3", token)
     assert (listed.status, listed.kind) == (200, "application/json"), listed
