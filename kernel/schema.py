@@ -215,3 +215,15 @@ intake_fence = Table(
     Column("fence_offset", BigInteger, nullable=False),
     **_OPTIONS,
 )
+
+# A user's picture as it is shown, about 10 kB, and the request that brought it.
+avatar = Table(
+    "avatar",
+    metadata,
+    Column("user_id", _ascii(IDENT), primary_key=True),
+    Column("image", mysql.MEDIUMBLOB, nullable=False),
+    Column("request_id", _uuid(), nullable=False),
+    Column("request_hash", _ascii(IDENT), nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    **_OPTIONS,
+)

@@ -20,7 +20,7 @@ from meshkit.errors import Overloaded, Unauthenticated
 from meshkit.ports import Ports
 from meshkit.rpc.status import from_status
 
-INBOUND = ("promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1")
+INBOUND = ("engagement_inbound", "promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1")
 LISTENERS = ("gateway", "operators", "egress", *INBOUND)
 
 
@@ -67,7 +67,12 @@ def test_every_process_of_checkout_is_an_endpoint_of_its_own(config: dict[str, A
 
 
 def test_the_public_door_has_no_route_to_operators_quotes_or_providers(config: dict[str, Any]) -> None:
-    assert {route["route"]["cluster"] for route in routes(config, "gateway")} == {"checkout", "order", "vouchers"}
+    assert {route["route"]["cluster"] for route in routes(config, "gateway")} == {
+        "checkout",
+        "engagement",
+        "order",
+        "vouchers",
+    }
     promotion = [route["match"] for route in routes(config, "gateway") if "promotion" in str(route["match"])]
     assert promotion == [{"path": "/peakmesh.promotion.v1.PromotionService/ListVouchers"}]
     assert {route["route"]["cluster"] for route in routes(config, "operators")} == {"governor", "order"}
@@ -103,14 +108,16 @@ def test_a_grpc_call_does_not_meet_the_json_filter(config: dict[str, Any]) -> No
         for route in host["routes"]
         if "envoy.filters.http.lua" in route.get("typed_per_filter_config", {})
     ]
-    assert meeting == [{"prefix": "/v1/"}]
+    assert meeting == [{"path": "/v1/profile/avatar"}, {"prefix": "/v1/"}]
 
 
 def test_faults_are_injected_behind_the_breaker_and_never_on_its_listener(config: dict[str, Any]) -> None:
     assert filters(config, "egress") == ["router"]
     for listener in INBOUND:
         assert filters(config, listener) == ["fault", "router"]
-    inbound = {"promo": "promo_inbound"} | dict.fromkeys(PROVIDERS, "provider_inbound")
+    inbound = {"engagement": "engagement_inbound", "promo": "promo_inbound"} | dict.fromkeys(
+        PROVIDERS, "provider_inbound"
+    )
     for name, hop in inbound.items():
         assert ports_of(cluster(config, name)) == [Ports(700)[hop]]
         assert cluster(config, name)["outlier_detection"]["max_ejection_percent"] == 100
