@@ -117,7 +117,7 @@ class PlaceOrder:
     async def _publish(self, request: ReserveRequest, offer: Offer, result: ReserveResult, answer_by: float) -> bool:
         """True: acknowledged in time. False: marked PENDING before anybody is told so."""
         order_id = request.order_id
-        if await self._intake.accepted(order_id, request.event, answer_by):
+        if await self._intake.accepted(order_id, request.event, answer_by, result.deadline_ms):
             crash_point("after_publish")
             self._cleaner.acked(*offer_of(order_id), offer.epoch, result.entry_id)
             return True

@@ -28,7 +28,8 @@ class Replay:
             return True
         entry = await self._stock.outbox_entry(first.order_id)
         if entry is not None and (
-            entry.mark is Mark.CANCELLING or not await self._intake.accepted(first.order_id, entry.event, answer_by)
+            entry.mark is Mark.CANCELLING
+            or not await self._intake.accepted(first.order_id, entry.event, answer_by, first.deadline_ms)
         ):
             return False
         # Gone meanwhile, or acknowledged now. Mark and entry go in one script, which refuses once a cancel has begun:

@@ -14,6 +14,7 @@ from envoy.fault_targets import KNOBS, TARGETS, runtime_key
 from envoy.json_fields import filter_source
 from envoy.public_api import bindings, descriptor_set, public_methods
 from envoy.settings import Settings
+from envoy.sheddable import SHEDDABLE
 from kernel.features import RUNTIME_LAYER, defaults, features, runtime_document
 from meshkit.identity import AUDIENCE, ISSUER, create_keys
 from meshkit.settings import load
@@ -52,6 +53,7 @@ def render(settings: Settings) -> str:
         descriptors=descriptors_file(settings).resolve(),
         public_methods=public_methods(),
         json_filter=filter_source(bindings()),
+        sheddable=SHEDDABLE,
         features=[(feature, feature_off(feature.name)) for feature in features().values()],
         feature_layer=RUNTIME_LAYER,
         toggles_file=settings.toggles_file.resolve(),

@@ -15,15 +15,29 @@ import grpc
 from grpc import StatusCode
 
 from meshkit import tracing
-from meshkit.errors import MethodNotFound, PeakmeshError, RoleRequired
+from meshkit.errors import DeadlinePassed, MethodNotFound, Overloaded, PeakmeshError, RoleRequired
 from meshkit.identity import Identity, Role, TokenVerifier
 from meshkit.log import get_logger
+from meshkit.rpc.criticality import is_sheddable
 from meshkit.rpc.decoding import forgiving, refuse_bad_bytes
 from meshkit.rpc.grpc_metrics import MethodMetrics
 from meshkit.rpc.status import to_status, trailers
 
 log = get_logger(__name__)
 _caller: ContextVar[Identity] = ContextVar("caller")
+PENDING_CALLS = 10_000
+
+
+@dataclass(frozen=True)
+class AtOnce:
+    """Unary calls that a server works on at once; streams have limits of their own. Of what is sheddable fewer: it must
+    leave room for the rest."""
+
+    all: int = PENDING_CALLS
+    sheddable: int = 100
+
+
+DEFAULT_AT_ONCE = AtOnce()
 # Raises what the call is refused for.
 Gate = Callable[[], None]
 OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
@@ -58,9 +72,12 @@ class Edge(grpc.aio.ServerInterceptor):
     """Wraps each handler once; health and reflection pass as they are. `gates`: by full method name; a method without
     one pays nothing for those that have one."""
 
-    def __init__(self, access: Access, gates: Mapping[str, Gate] | None = None) -> None:
-        self._access, self._gates = access, gates or {}
+    def __init__(
+        self, access: Access, gates: Mapping[str, Gate] | None = None, at_once: AtOnce = DEFAULT_AT_ONCE
+    ) -> None:
+        self._access, self._gates, self._at_once = access, gates or {}, at_once
         self._wrapped: dict[str, Any] = {}
+        self._in_flight = 0
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
         method = details.method
@@ -86,11 +103,21 @@ class Edge(grpc.aio.ServerInterceptor):
     def _enter(self, method: str, request: Any, context: Any) -> None:
         metadata = dict(context.invocation_metadata() or ())
         tracing.begin(metadata)
+        self._admit(metadata, context)
         if self._access.verifier is not None:
             identity = self._access.check(method, metadata)
             if identity is not None:
                 _caller.set(identity)
         refuse_bad_bytes(method, request)
+
+    def _admit(self, metadata: Mapping[str, Any], context: Any) -> None:
+        """Raises Overloaded, for what is sheddable first; DeadlinePassed for a call that waited here until nobody waits
+        for it any more. Nothing was done for either."""
+        if self._in_flight > (self._at_once.sheddable if is_sheddable(metadata) else self._at_once.all):
+            raise Overloaded("too many calls are in flight", retry_after=1.0)
+        left = context.time_remaining()
+        if left is not None and left <= 0:
+            raise DeadlinePassed("the caller's deadline passed before the call was begun")
 
     def _entrance(self, method: str) -> Callable[[str, Any, Any], None]:
         gate = self._gates.get(method)
@@ -109,6 +136,7 @@ class Edge(grpc.aio.ServerInterceptor):
         async def handle(request: Any, context: Any) -> Any:
             started = time.perf_counter()
             metrics.started()
+            self._in_flight += 1
             code = StatusCode.OK
             try:
                 enter(method, request, context)
@@ -117,6 +145,7 @@ class Edge(grpc.aio.ServerInterceptor):
                 code = _code_of(error)
                 await _refuse(error, method, context)
             finally:
+                self._in_flight -= 1
                 metrics.handled(code, time.perf_counter() - started)
 
         return handle

@@ -25,9 +25,9 @@ from tests.polling import eventually
 
 BOUND = (
     *("gateway", "operators", "egress", "admin"),
-    *("promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1"),
+    *("engagement_inbound", "promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1"),
 )
-BEHIND = ("checkout_0", "checkout_1", "order_serve_0", "promo", "governor", "providers")
+BEHIND = ("checkout_0", "checkout_1", "order_serve_0", "engagement", "promo", "governor", "providers")
 PLACE_ORDER = "/peakmesh.checkout.v1.CheckoutService/PlaceOrder"
 GET_ORDER = "/peakmesh.order.v1.OrderService/GetOrder"
 QUOTE_PROMOTION = "/peakmesh.promotion.v1.PromotionService/QuotePromotion"
@@ -83,10 +83,12 @@ async def echo(body: bytes) -> bytes:
 
 @dataclass
 class Upstream(grpc.GenericRpcHandler):
-    """A server that answers every method by `behaviour` (raw bytes) and remembers how it was called."""
+    """A server that answers every method by `behaviour` (raw bytes) and remembers how it was called, and with how much
+    time."""
 
     behaviour: Behaviour = echo
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    seconds_left: list[float | None] = field(default_factory=list)
 
     def service(self, details: Any) -> Any:
         if details.method.startswith("/grpc.health."):
@@ -94,6 +96,7 @@ class Upstream(grpc.GenericRpcHandler):
 
         async def handle(body: bytes, context: Any) -> bytes:
             self.calls.append((details.method, dict(context.invocation_metadata())))
+            self.seconds_left.append(context.time_remaining())
             try:
                 return await self.behaviour(body)
             except RefusalError as refusal:

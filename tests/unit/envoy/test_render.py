@@ -82,7 +82,8 @@ def test_the_public_door_has_no_route_to_operators_quotes_or_providers(config: d
 
 def test_identity_is_checked_before_anything_is_counted_or_routed(config: dict[str, Any]) -> None:
     assert filters(config, "gateway") == [
-        *("cors", "grpc_web", "jwt_authn", "buffer", "lua", "grpc_json_transcoder", "grpc_stats", "router")
+        *("cors", "grpc_web", "jwt_authn", "buffer", "lua", "grpc_json_transcoder", "local_ratelimit"),
+        *("grpc_stats", "router"),
     ]
     assert filters(config, "operators") == ["jwt_authn", "buffer", "grpc_stats", "router"]
 

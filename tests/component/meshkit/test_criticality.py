@@ -1,0 +1,91 @@
+"""A server that is full refuses what is sheddable first, and nobody works on what nobody waits for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from meshkit.errors import DeadlinePassed, Overloaded
+from meshkit.rpc.client import call, channel
+from meshkit.rpc.criticality import HEADER, Criticality
+from meshkit.rpc.edge import Access, AtOnce
+from meshkit.rpc.server import serving
+from peakmesh.promotion.v1 import promotion_service_pb2 as pb
+from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
+from tests.polling import eventually
+
+SERVICE = "peakmesh.promotion.v1.PromotionService"
+SHEDDABLE = ((HEADER, Criticality.SHEDDABLE.value),)
+
+
+class Slow(rpc.PromotionServiceServicer):
+    """Answers once it is let go."""
+
+    def __init__(self) -> None:
+        self.inside, self.go = 0, asyncio.Event()
+
+    async def QuotePromotion(self, request: pb.QuotePromotionRequest, context: Any) -> pb.QuotePromotionResponse:
+        return pb.QuotePromotionResponse()
+
+    async def FreeHolds(self, request: pb.FreeHoldsRequest, context: Any) -> pb.FreeHoldsResponse:
+        return pb.FreeHoldsResponse()
+
+    async def ListVouchers(self, request: pb.ListVouchersRequest, context: Any) -> pb.ListVouchersResponse:
+        self.inside += 1
+        await self.go.wait()
+        return pb.ListVouchersResponse()
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[tuple[grpc.aio.Channel, Slow]]:
+    slow = Slow()
+
+    def register(server: grpc.aio.Server) -> None:
+        rpc.add_PromotionServiceServicer_to_server(slow, server)
+
+    server = serving(
+        port=0,
+        register=register,
+        services=[SERVICE],
+        access=Access(),
+        at_once=AtOnce(all=6, sheddable=3),
+        drain_seconds=0,
+    )
+    async with server as port, channel(f"127.0.0.1:{port}") as to:
+        yield to, slow
+        slow.go.set()
+
+
+async def ask(to: grpc.aio.Channel, metadata: Any = (), timeout: float = 5) -> Any:
+    stub: Any = rpc.PromotionServiceStub(to)
+    return await call(
+        stub.ListVouchers, pb.ListVouchersRequest(), timeout=timeout, dependency="promo", metadata=metadata
+    )
+
+
+async def test_what_is_sheddable_is_refused_first_and_the_rest_when_it_is_full(
+    served: tuple[grpc.aio.Channel, Slow],
+) -> None:
+    to, slow = served
+    calls = [asyncio.create_task(ask(to, SHEDDABLE)) for _ in range(3)]
+    await eventually(lambda: slow.inside == 3)
+    with pytest.raises(Overloaded) as raised:
+        await ask(to, SHEDDABLE)
+    assert raised.value.retry_after == 1.0
+    calls += [asyncio.create_task(ask(to)) for _ in range(3)]
+    await eventually(lambda: slow.inside == 6)
+    for metadata in ((), SHEDDABLE):
+        with pytest.raises(Overloaded):
+            await ask(to, metadata)
+    slow.go.set()
+    assert len(await asyncio.gather(*calls)) == 6
+    await ask(to, SHEDDABLE)
+
+
+async def test_a_call_whose_deadline_is_over_is_not_begun(served: tuple[grpc.aio.Channel, Slow]) -> None:
+    to, slow = served
+    with pytest.raises(DeadlinePassed):
+        await ask(to, timeout=0)
+    assert slow.inside == 0
