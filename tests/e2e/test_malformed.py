@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import grpc
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc import StatusCode
@@ -60,7 +60,7 @@ def _nonsense(field: Any) -> list[Any]:
 
 async def code_of(shop: Shop, bound: Binding, data: bytes) -> tuple[StatusCode, list[str]]:
     """The status, and the fields that its BadRequest names."""
-    metadata = shop.metadata("malformed")
+    metadata = shop.metadata("malformed", Role.SELLER)
     try:
         if bound.method.server_streaming:
             stream: Any = shop.gateway.unary_stream(bound.rpc)
@@ -91,9 +91,12 @@ async def test_over_grpc(shop: Shop, bound: Binding) -> None:
 @pytest.mark.parametrize("bound", PUBLIC, ids=lambda bound: bound.rpc)
 async def test_over_json(shop: Shop, bound: Binding) -> None:
     sale = await shop.open_sale(units=3)
-    token = shop.issuer.issue("malformed", Role.BUYER)
+    token = shop.issuer.issue("malformed", Role.SELLER)
     for field, message in hostile(GetMessageClass(bound.method.input_type)):
-        said = MessageToDict(message, preserving_proto_field_name=True)
+        try:
+            said = MessageToDict(message, preserving_proto_field_name=True)
+        except SerializeToJsonError:
+            continue  # a time with -1 nanoseconds has no JSON
         in_path = {name: quote(str(said.pop(name, "x")), safe="") for name in re.findall(r"\{(\w+)\}", bound.path)}
         path = bound.path.format(**in_path)
         query = "" if bound.body or not said else "?" + urlencode(said, doseq=True)

@@ -19,7 +19,7 @@ from kernel.stock.redis_adapter import RedisStock
 from kernel.stock.results import ReserveKind, ReserveRequest
 from kernel.topics import ORDERS_INTAKE, PARTITIONS, PAYMENTS_RESULTS
 from meshkit.clock import wall_ms
-from meshkit.db.engine import database
+from meshkit.db.engine import database, run_transaction
 from meshkit.kafka.publisher import Publisher, publishing
 from meshkit.redis_client import redis_pool
 from meshkit.settings import ProcessSettings
@@ -109,8 +109,8 @@ class World:
         same = {"step": name, "state": "STARTED", "currency": "EUR"}
         same_times = {"deadline_ms": now, "created_ms": now, "updated_ms": now}
         rows = [{"order_id": each, "idempotency_key": f"{each}:{name}"} | same | same_times for each in order_ids]
-        async with self.engine.begin() as connection:
-            await connection.execute(insert(payment_step), rows)
+        # As payment_worker does it: a deadlock with who bars the same debit is redone.
+        await run_transaction(self.engine, lambda connection: connection.execute(insert(payment_step), rows))
 
     async def end_step(self, order_id: str, name: str, state: str, reason: str = "") -> None:
         """What payment_worker stores when a provider has answered."""
