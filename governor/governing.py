@@ -25,7 +25,7 @@ class Governing:
     """Raises PolicyRefused: a policy that is wrong does not start. `parts` are to run beside the server."""
 
     def __init__(self, settings: Settings, redis: Redis, switchboard: Switchboard) -> None:
-        policy = load_policy(settings.governor_policy or SHIPPED_POLICY, features())
+        policy = load_policy(Path(settings.governor_policy or SHIPPED_POLICY), features())
         dry_run = settings.governor_dry_run
         self.store = TierStore(redis, f"{os.getpid()}-{uuid4().hex[:8]}", dry_run=dry_run)
         queue = QueueEstimate(settings.kafka, ORDERS_INTAKE, ORDER_WORKER, PARTITIONS)

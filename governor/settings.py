@@ -1,7 +1,5 @@
 """Settings of the governor."""
 
-from pathlib import Path
-
 from pydantic import Field
 
 from meshkit.settings import ProcessSettings
@@ -11,7 +9,7 @@ class Settings(ProcessSettings):
     # A crash between SQL and Redis leaves a sale half open for at most this long.
     governor_heal_seconds: float = Field(default=5.0, gt=0, le=300)
     governor_lock_seconds: int = Field(default=10, ge=1, le=60, description="wait for another operator's change")
-    governor_policy: Path | None = Field(default=None, description="of the tiers; the one that is shipped when empty")
+    governor_policy: str = Field(default="", description="the tiers' policy file; the one that is shipped when empty")
     governor_dry_run: bool = Field(
         default=False, description="decide tiers, say what would be switched, switch nothing"
     )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from types import MappingProxyType
 
 
 class Tier(IntEnum):
@@ -47,7 +46,6 @@ class Reading:
 
 UNKNOWN = Reading()
 Readings = Mapping[Signal, Reading]
-_NONE: Mapping[Signal, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,8 @@ class Rule:
     hold_seconds: float
     enter_seconds: float = 0
     calm_seconds: float = 0
-    enter: Mapping[Signal, float] = field(default=_NONE)
-    exit: Mapping[Signal, float] = field(default=_NONE)
+    enter: Mapping[Signal, float] = field(default_factory=dict)
+    exit: Mapping[Signal, float] = field(default_factory=dict)
     off: tuple[str, ...] = ()
 
 

@@ -72,9 +72,9 @@ class _Reader:
         parts = self._mapping(root, "the policy", {"window_seconds", "rise", "tiers"})
         window = self._number(parts, "window_seconds", root, 1.0, 60.0)
         rise = parts.get("rise")
-        if rise is not None and rise.value not in RISES:
+        if rise is not None and _text(rise) not in RISES:
             self._note(rise, f"rise must be one of {', '.join(RISES)}")
-        jump = rise is not None and RISES.get(str(rise.value), False)
+        jump = rise is not None and RISES.get(_text(rise), False)
         rules = self._rules(parts["tiers"]) if "tiers" in parts else {}
         return Policy(name, window, jump, rules)
 
@@ -148,14 +148,14 @@ class _Reader:
             self._note(node, "off must be a list of features")
             return ()
         for each in node.value:
-            name = str(each.value)
+            name = _text(each)
             if name not in self._features:
                 self._note(each, f"no such feature: {name}; there are {', '.join(self._features)}")
             elif name in self._seen:
                 self._note(each, f"{name} is switched off already, in line {self._seen[name]}")
             else:
                 self._seen[name] = _line(each)
-        return tuple(str(each.value) for each in node.value)
+        return tuple(_text(each) for each in node.value)
 
     def _mapping(self, node: Node, what: str, wanted: Collection[str], *, all_needed: bool = True) -> dict[str, Node]:
         if not isinstance(node, MappingNode):
@@ -163,7 +163,7 @@ class _Reader:
             return {}
         found: dict[str, Node] = {}
         for key, value in node.value:
-            name = str(key.value)
+            name = _text(key)
             if name not in wanted:
                 self._note(key, f"{what} has no {name}; it takes {', '.join(sorted(wanted))}")
             elif name in found:
@@ -200,3 +200,8 @@ class _Reader:
 
 def _line(node: Node) -> int:
     return int(node.start_mark.line) + 1
+
+
+def _text(node: Node) -> str:
+    """Of a list or a mapping: what it is, for the message."""
+    return str(node.value) if isinstance(node, ScalarNode) else f"a {node.id}"
