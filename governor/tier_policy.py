@@ -204,4 +204,4 @@ def _line(node: Node) -> int:
 
 def _text(node: Node) -> str:
     """Of a list or a mapping: what it is, for the message."""
-    return str(node.value) if isinstance(node, ScalarNode) else f"a {node.id}"
+    return str(node.value) if isinstance(node, ScalarNode) else f"a {getattr(node, 'id', 'node')}"
