@@ -95,7 +95,7 @@ class TierMachine:
         ]
         if above:
             target = above[-1] if self._policy.jump else Tier(self._tier + 1)
-            return target, _furthest(rules[above[-1]].enter, readings)
+            return target, _furthest(rules[target if target in above else above[-1]].enter, readings)
         calm_since = self._calm_at.get(self._tier)
         # A higher tier that is about to be reached, by a signal that this one does not look at, is no calm.
         if any(tier > self._tier for tier in self._reached_at):

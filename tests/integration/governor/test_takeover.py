@@ -18,6 +18,7 @@ from governor.tier_standing import Standing
 from governor.tier_store import TierStore
 from governor.toggles import Toggles
 from meshkit.clock import wall_ms
+from meshkit.ports import Ports
 from meshkit.redis_client import redis_pool
 from tests.integration.governor.operators import settings_for
 from tests.integration.governor.pressure import Pressure, pressing
@@ -50,10 +51,16 @@ def pressure() -> Iterator[Pressure]:
 
 @pytest.fixture
 async def redis(data_servers: devstack.Mesh) -> AsyncIterator[Redis]:
+    """Before and after, no governor ever led on it."""
     async with redis_pool(data_servers.settings.redis) as client:
+        await forget(client)
         yield client
-        # The next governor on this Redis begins as on the first day.
-        await client.delete(*(f"{{tier}}:{part}" for part in ("lease", "state", "journal")), "{toggles}:settings")
+        await forget(client)
+
+
+async def forget(redis: Redis) -> None:
+    for keys in ([f"{{tier}}:{part}" for part in ("lease", "state", "journal")], ["{toggles}:settings"]):
+        await redis.delete(*keys)
 
 
 @asynccontextmanager
@@ -106,7 +113,7 @@ class Watch:
     async def moves(self) -> list[Tier]:
         return [change.tier for _, change in reversed(await self._store.journal(50))]
 
-    async def successions(self) -> int:
+    async def switches(self) -> int:
         return len(await self._toggles.journal(100))
 
 
@@ -125,9 +132,10 @@ async def test_a_standby_takes_over_and_the_last_state_outlives_them_all(
     async with governor(data_servers, BASES[0], policy, pressure) as first:
         await eventually(partial(watch.is_led_by, first), within=20)
         async with governor(data_servers, BASES[1], policy, pressure) as second:
+            await eventually(partial(serves, BASES[1]), within=20)
             await eventually(partial(watch.stands_at, Tier.PEAK), within=15)
             await eventually(partial(features_are, watch, OFF_AT_PEAK), within=3)
-            told = await watch.successions()
+            told = await watch.switches()
             first.kill()
             killed = time.monotonic()
             await eventually(partial(watch.is_led_by, second), within=TAKEOVER_SECONDS + 5)
@@ -136,7 +144,7 @@ async def test_a_standby_takes_over_and_the_last_state_outlives_them_all(
             assert took <= TAKEOVER_SECONDS
             assert (await watch.standing()).tier is Tier.PEAK
             assert await watch.states() == OFF_AT_PEAK
-            assert await watch.successions() == told, "a takeover switches nothing"
+            assert await watch.switches() == told, "a takeover switches nothing"
             await assert_dead_governors_change_nothing(watch, second, pressure)
 
 
@@ -164,7 +172,9 @@ async def test_a_frozen_leader_that_wakes_up_changes_nothing_and_an_orderly_end_
         governor(data_servers, BASES[0], policy, pressure) as first,
         governor(data_servers, BASES[1], policy, pressure) as second,
     ):
-        await eventually(partial(watch.stands_at, Tier.PEAK), within=25)
+        for base in BASES:
+            await eventually(partial(serves, base), within=20)
+        await eventually(partial(watch.stands_at, Tier.PEAK), within=15)
         leader, standby = (first, second) if await watch.is_led_by(first) else (second, first)
         leader.send_signal(signal.SIGSTOP)
         await eventually(partial(watch.is_led_by, standby), within=TAKEOVER_SECONDS + 5)
@@ -179,6 +189,16 @@ async def test_a_frozen_leader_that_wakes_up_changes_nothing_and_an_orderly_end_
         asked = time.monotonic()
         await eventually(partial(watch.is_led_by, leader), within=TAKEOVER_SECONDS)
         print(f"ended in order: the other led after {time.monotonic() - asked:.2f} s")
+
+
+async def serves(base: int) -> bool:
+    """Its server is the last thing that a governor starts."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", Ports(base)["governor"])
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def features_are(watch: Watch, states: dict[str, bool]) -> bool:
