@@ -38,6 +38,11 @@ class CheckoutWindow:
         self._samples: deque[Sample] = deque()
         self._lost = False
 
+    @property
+    def lost(self) -> bool:
+        """The last look failed."""
+        return self._lost
+
     def add(self, sample: Sample | None) -> None:
         """None: it could not be read."""
         self._lost = sample is None

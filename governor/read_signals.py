@@ -64,7 +64,8 @@ class ReadSignals:
             page = await asyncio.to_thread(self._scrape, target)
             window.add(sample_of(page, time.monotonic()))
         except (OSError, ValueError) as error:
-            log.info("checkout's counters not read", target=target, error=repr(error))
+            if not window.lost:  # told once, not each second
+                log.warning("checkout's counters not read", target=target, error=repr(error))
             window.add(None)
 
 

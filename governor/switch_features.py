@@ -11,6 +11,8 @@ log = get_logger(__name__)
 
 
 class Switchboard(Protocol):
+    """Journals what it does."""
+
     async def apply(self, change: Change) -> bool:
         """False: it was so already. Raises DependencyUnavailable, and StaleLeader where a later term has spoken."""
         ...
@@ -19,7 +21,13 @@ class Switchboard(Protocol):
 class LogOnly:
     """A dry run's: says what would be done."""
 
+    def __init__(self) -> None:
+        self._off: set[str] = set()
+
     async def apply(self, change: Change) -> bool:
+        if (change.flag in self._off) is (change.on is False):
+            return False
+        self._off ^= {change.flag}
         what = "switch off" if change.on is False else "give back"
         log.info("dry run", would=what, feature=change.flag, why=change.why, signal=change.signal)
         return True
@@ -51,6 +59,5 @@ class SwitchFeatures:
                 await self._say(Change(name, False, GOVERNOR, why, signal, fence=self._term), on=False)
 
     async def _say(self, change: Change, *, on: bool) -> None:
-        if await self._switchboard.apply(change):
-            log.info("feature switched", feature=change.flag, on=on, why=change.why, signal=change.signal)
+        await self._switchboard.apply(change)
         self._said[change.flag] = on

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from governor.govern import Govern
-from governor.switch_features import SwitchFeatures
+from governor.switch_features import LogOnly, SwitchFeatures
 from governor.tier import Readings, Signal, Tier
 from governor.tier_machine import Move
 from governor.tier_standing import Standing, TierChange
@@ -215,6 +215,12 @@ async def test_a_feature_that_the_policy_no_longer_knows_is_given_back() -> None
     board = Board(off=["an-old-one"])
     await SwitchFeatures(board, POLICY, (*FEATURES, "an-old-one"), 3)(Tier.BUSY, "why", "")
     assert board.off == [FEATURES[0]]
+
+
+async def test_a_dry_run_says_only_what_would_change() -> None:
+    board = LogOnly()
+    off, back = Change("f", False, GOVERNOR, "why"), Change("f", None, GOVERNOR, "why")
+    assert [await board.apply(change) for change in (back, off, off, back, back)] == [False, True, False, True, False]
 
 
 async def test_a_governor_that_ends_gives_its_lease_up() -> None:
