@@ -42,13 +42,13 @@ tiers:
   NORMAL: {hold_seconds: 2}
   BUSY: {hold_seconds: 2, enter_seconds: 1, calm_seconds: 1, enter: {accept_rate: 15}, exit: {accept_rate: 8},
          off: [purchase-history]}
-  PEAK: {hold_seconds: 2, enter_seconds: 1, calm_seconds: 1, enter: {accept_rate: 45}, exit: {accept_rate: 30},
+  PEAK: {hold_seconds: 2, enter_seconds: 1, calm_seconds: 1, enter: {accept_rate: 40}, exit: {accept_rate: 25},
          off: [seller-analytics, recommendations]}
-  SURVIVAL: {hold_seconds: 2, enter_seconds: 1, calm_seconds: 1, enter: {accept_rate: 90}, exit: {accept_rate: 60},
+  SURVIVAL: {hold_seconds: 2, enter_seconds: 1, calm_seconds: 1, enter: {accept_rate: 80}, exit: {accept_rate: 50},
          off: [avatar-updates]}
 """
 # Orders offered a second, and the tier that they lead to.
-RAMP = ((4, "NORMAL"), (28, "BUSY"), (66, "PEAK"), (120, "SURVIVAL"))
+RAMP = ((4, "NORMAL"), (28, "BUSY"), (55, "PEAK"), (120, "SURVIVAL"))
 EBB = ((2, "NORMAL"),)
 SHOPPERS_A_SECOND = 4
 
@@ -67,9 +67,12 @@ class Crowd:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as calls:
             calls.create_task(self._shoppers(calls))
+            due = time.monotonic()
             for number in count():
                 calls.create_task(self._counted(self._tap(f"tap-{uuid4().hex[:6]}-{number}")))
-                await asyncio.sleep(1 / self.rate)
+                # A late tap is caught up with, a long stall of this machine is not.
+                due = max(due + 1 / self.rate, time.monotonic() - 0.1)
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def _shoppers(self, calls: asyncio.TaskGroup) -> None:
         for number in count():
@@ -158,7 +161,7 @@ async def test_load_rises_and_ebbs_tiers_follow_and_the_core_never_fails(governe
     async with crowded(shop) as crowd:
         for rate, name in (*RAMP, *EBB):
             crowd.rate, asked = rate, time.monotonic()
-            await eventually(partial(stands_at, shop, name), within=15, every=0.1)
+            await eventually(partial(stands_at, shop, name), within=20, every=0.1)
             print(f"{time.time() - began:5.1f} s: {rate} a second, {name} after {time.monotonic() - asked:.1f} s")
             if name == "SURVIVAL":
                 await eventually(partial(refused, shop), within=2)
