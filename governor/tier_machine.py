@@ -71,7 +71,7 @@ class TierMachine:
         return Decision(move, before, target, f"{before.name} → {target.name}: {cause}", cause, self._left(now))
 
     def _left(self, now: float) -> float:
-        return max(0.0, self._changed_at + self._policy.rules[self._tier].hold_seconds - now)
+        return max(0.0, self._policy.rules[self._tier].hold_seconds - (now - self._changed_at))
 
     def _note(self, now: float, readings: Readings) -> None:
         """Since when each tier's thresholds have been reached, or have all been calm, without a break."""
