@@ -80,7 +80,7 @@ clean: ## stop the mesh and remove its data; what `make setup` installed stays
 	@awk '/^[a-zA-Z]/ {mine = /^uv==/} mine && !/^ *#/' requirements.lock >.tools/uv.lock
 	@$(PY) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r .tools/uv.lock >$(LOGS)/pip.log 2>&1 \
 	  || { tail -n 3 $(LOGS)/pip.log >&2; echo "setup: pip could not install uv (all of it: $(LOGS)/pip.log); check the network and run: make setup" >&2; exit 1; }
-	@{ $(BIN)/uv pip sync -p $(PY) --require-hashes requirements.lock && $(BIN)/uv pip install -p $(PY) --no-deps --no-build-isolation -e .; } >$(LOGS)/uv.log 2>&1 \
+	@{ $(BIN)/uv pip sync -p $(PY) --compile-bytecode --require-hashes requirements.lock && $(BIN)/uv pip install -p $(PY) --no-deps --no-build-isolation -e .; } >$(LOGS)/uv.log 2>&1 \
 	  || { tail -n 5 $(LOGS)/uv.log >&2; echo "setup: uv could not install the packages (all of it: $(LOGS)/uv.log); check the network and run: make setup" >&2; exit 1; }
 	@touch $@
 

@@ -24,7 +24,7 @@ from checkout_svc.offer_registry import OfferRegistry
 from checkout_svc.on_sale import OffersOnSale
 from checkout_svc.outbox_cleaner import OutboxCleaner
 from checkout_svc.place_order import PlaceOrder
-from checkout_svc.promotions import Promotions
+from checkout_svc.promotions import Promotions, promotions_breaker
 from checkout_svc.relay import Relay
 from checkout_svc.reserve_window import ReserveWindow
 from checkout_svc.servicer import CheckoutServicer
@@ -107,7 +107,9 @@ def _accepting(
     settings: Settings, offers: OfferRegistry, stock: RedisStock, intake: Intake, egress: grpc.aio.Channel
 ) -> Accepting:
     cleaner = OutboxCleaner(stock)
-    unused = UnusedHolds(egress, settings.promotion_budget_ms / 1000)
+    budget = settings.promotion_budget_ms / 1000
+    breaker = promotions_breaker(budget)
+    unused = UnusedHolds(egress, budget, breaker)
     relay = Relay(offers, stock, intake, settings.relay_age_ms, settings.consent_ms)
     place_order = PlaceOrder(
         offers=offers,
@@ -115,7 +117,7 @@ def _accepting(
         window=ReserveWindow(stock, settings.accept_window_ms / 1000),
         intake=intake,
         cleaner=cleaner,
-        promotions=Promotions(egress, settings.promotion_budget_ms / 1000),
+        promotions=Promotions(egress, budget, breaker, unused),
         unused=unused,
         budget_seconds=settings.accept_budget_ms / 1000,
         deadline_seconds=settings.order_deadline_seconds,

@@ -1,35 +1,71 @@
-"""The voucher's discount, within a budget; list price when promotions do not answer."""
+"""The voucher's discount, within a budget; list price when promotions do not answer, and at once while they cannot."""
 
+import asyncio
 from typing import Any
 
 import grpc
 
 from checkout_svc.metrics import PROMOTIONS
 from checkout_svc.purchase import UNAVAILABLE, Promotion, PromotionState, Purchase, Quote, refused
+from checkout_svc.unused_holds import UnusedHolds
 from kernel.offers import Offer
 from kernel.order_ids import bucket_for, new_order_id, offer_of
+from meshkit.breaker import Breaker, Permit
+from meshkit.breaker_policy import Policy
 from meshkit.errors import PeakmeshError, PromotionRefused, PromotionUnavailable
 from meshkit.money import from_minor, to_minor
 from meshkit.rpc.client import call
 from peakmesh.promotion.v1 import promotion_service_pb2 as pb
 from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
 
+# Of the budget: slower answers are of no use to the buyer who waits, whatever they say.
+SLOW_SHARE = 0.7
+# Nothing was asked, so nothing is held.
+_NOT_ASKED = Quote(UNAVAILABLE)
+
+
+def promotions_breaker(budget_seconds: float) -> Breaker:
+    """One for all that a process asks of promotions. Two processes together make what Envoy lets through: 64 calls."""
+    return Breaker("promotions", Policy(slow_seconds=SLOW_SHARE * budget_seconds, at_once=32))
+
 
 class Promotions:
-    """Asks promo_svc through Envoy's egress, which answers at once while its breaker is open."""
+    """Asks promo_svc through Envoy's egress, behind a breaker. While that is not closed nobody waits: the answer is the
+    list price, and the breaker's probes are made beside it."""
 
-    def __init__(self, egress: grpc.aio.Channel, budget_seconds: float) -> None:
+    def __init__(self, egress: grpc.aio.Channel, budget_seconds: float, breaker: Breaker, unused: UnusedHolds) -> None:
         self._stub: Any = rpc.PromotionServiceStub(egress)
-        self._budget = budget_seconds
+        self._budget, self._breaker, self._unused = budget_seconds, breaker, unused
+        self._probes: set[asyncio.Task[None]] = set()
 
     async def quote(self, purchase: Purchase, offer: Offer, *, anew: bool = False) -> Quote:
-        """For an order_id of its own, or, unless `anew`, the one that this request's hold is under already."""
-        order_id = new_order_id(offer.offer_no, _bucket(purchase, offer))
-        quote = await self._ask(purchase, offer, order_id, "" if anew else purchase.request_id)
+        """For an order_id of its own, or, unless `anew`, the one that this request's hold is under already.
+
+        Does not suspend while the breaker is not closed.
+        """
+        permit = self._breaker.permit()
+        if permit is None:
+            quote = _NOT_ASKED
+        elif permit.probe:
+            quote = _NOT_ASKED
+            self._probe(permit, purchase, offer)
+        else:
+            quote = await self._ask(permit, purchase, offer, "" if anew else purchase.request_id)
         PROMOTIONS.labels(quote.promotion.state.name.lower()).inc()
         return quote
 
-    async def _ask(self, purchase: Purchase, offer: Offer, order_id: str, request_id: str) -> Quote:
+    def _probe(self, permit: Permit, purchase: Purchase, offer: Offer) -> None:
+        """The quote for the breaker's sake alone: under an order_id nobody gets, and what it holds goes back."""
+
+        async def ask() -> None:
+            self._unused.add(purchase.voucher_code, await self._ask(permit, purchase, offer, ""))
+
+        task = asyncio.create_task(ask())
+        self._probes.add(task)
+        task.add_done_callback(self._probes.discard)
+
+    async def _ask(self, permit: Permit, purchase: Purchase, offer: Offer, request_id: str) -> Quote:
+        order_id = new_order_id(offer.offer_no, _bucket(purchase, offer))
         request = pb.QuotePromotionRequest(
             voucher_code=purchase.voucher_code,
             user_id=purchase.user_id,
@@ -44,7 +80,8 @@ class Promotions:
         # A hold may have been taken by an answer that was not seen, or that cannot be used: its first take.
         unknown = Quote(UNAVAILABLE, order_id, take=1)
         try:
-            answer = await call(self._stub.QuotePromotion, request, timeout=self._budget, dependency="promo_svc")
+            with permit:
+                answer = await call(self._stub.QuotePromotion, request, timeout=self._budget, dependency="promo_svc")
             if answer.state != pb.PROMOTION_STATE_APPLIED:
                 return Quote(refused(answer.reason), order_id)
             discount = to_minor(answer.discount)

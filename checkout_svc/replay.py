@@ -4,10 +4,7 @@ from checkout_svc.intake import Intake
 from checkout_svc.purchase import Answer, Promotion
 from kernel.offers import Offer
 from kernel.stock.port import StockPort
-from kernel.stock.results import Mark, ReservationState, ReserveResult
-
-# A released order was accepted, or was cancelled for want of consent. What became of it GetOrder tells, not a retry.
-_STANDING = (ReservationState.RESERVED, ReservationState.SOLD)
+from kernel.stock.results import Mark, ReserveResult
 
 
 class Replay:
@@ -24,7 +21,8 @@ class Replay:
         return Answer(first.order_id, queued, first.deadline_ms, Promotion.parse(first.answer), offer.currency)
 
     async def _queued(self, offer: Offer, first: ReserveResult, answer_by: float) -> bool:
-        if first.mark is Mark.CANCELLING or first.state not in _STANDING:
+        # What became of an order that was accepted GetOrder tells. A retry is told what the first call was.
+        if first.mark is Mark.CANCELLING or first.state is None:
             return False
         if not first.entry_present:
             return True

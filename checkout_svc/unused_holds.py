@@ -8,6 +8,7 @@ import grpc
 
 from checkout_svc.metrics import HOLDS_UNUSED
 from checkout_svc.purchase import Quote
+from meshkit.breaker import Breaker
 from meshkit.errors import PeakmeshError
 from meshkit.log import get_logger
 from meshkit.rpc.client import call
@@ -25,13 +26,15 @@ MOST = 10_000
 class UnusedHolds:
     """Best effort and bounded: what it drops, or forgets by a crash, the hold's own expiry gives back."""
 
-    def __init__(self, egress: grpc.aio.Channel, budget_seconds: float) -> None:
+    def __init__(self, egress: grpc.aio.Channel, budget_seconds: float, breaker: Breaker) -> None:
         self._stub: Any = rpc.PromotionServiceStub(egress)
-        self._budget = budget_seconds
+        self._budget, self._breaker = budget_seconds, breaker
         self._waiting: deque[pb.UnusedHold] = deque(maxlen=MOST)
 
     def add(self, voucher_code: str, quote: Quote) -> None:
-        if quote.take:
+        """Only a hold that nobody else has. One taken again is an earlier call's too, who may be about to reserve with
+        it: its expiry decides."""
+        if quote.take == 1:
             hold = pb.UnusedHold(voucher_code=voucher_code, order_id=quote.order_id, take=quote.take)
             self._waiting.append(hold)
 
@@ -44,12 +47,16 @@ class UnusedHolds:
             await self.free()
 
     async def free(self) -> bool:
-        """Sends what waits, oldest first; False where promotions did not answer, and the rest waits on."""
+        """Sends what waits, oldest first; False where promotions did not answer or are cut off, and the rest waits."""
         while self._waiting:
+            permit = self._breaker.permit()
+            if permit is None:
+                return False
             holds = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             request = pb.FreeHoldsRequest(holds=holds)
             try:
-                await call(self._stub.FreeHolds, request, timeout=self._budget, dependency="promo_svc")
+                with permit:
+                    await call(self._stub.FreeHolds, request, timeout=self._budget, dependency="promo_svc")
             except PeakmeshError as error:
                 log.info("holds not freed yet", holds=len(holds), error=error.message)
                 HOLDS_UNUSED.labels("put_off").inc(len(holds))

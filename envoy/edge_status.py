@@ -15,6 +15,7 @@ from meshkit.errors import (
     PeakmeshError,
     TooLarge,
     Unauthenticated,
+    Undecodable,
 )
 from meshkit.rpc.status import to_status
 
@@ -49,6 +50,7 @@ REPLIES = {
         Unauthenticated("no valid token: missing, expired, for another audience or signed otherwise"), 401
     ),
     "too_large": _edge_status(TooLarge("the message is larger than this method takes"), 413),
+    "unreadable": _edge_status(Undecodable("the request cannot be read"), 400),
     "deadline": _edge_status(DeadlinePassed("the service did not answer in time; the outcome is unknown"), 504),
     "overloaded": _edge_status(Overloaded("too many calls are in flight", retry_after=1.0), 429),
     "unavailable": _edge_status(DependencyUnavailable("service", "no server answered this call"), 503),

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from envoy.command import envoy_binary
 from envoy.edge_status import REPLIES, feature_off
+from envoy.fault_targets import KNOBS, TARGETS, runtime_key
 from envoy.json_fields import filter_source
 from envoy.public_api import bindings, descriptor_set, public_methods
 from envoy.settings import Settings
@@ -45,6 +46,7 @@ def render(settings: Settings) -> str:
         issuer=ISSUER,
         audience=AUDIENCE,
         providers=PROVIDERS,
+        faults_at_rest={runtime_key(target, knob): value for target in TARGETS for knob, value in KNOBS.items()},
         replies=REPLIES,
         openapi=OPENAPI,
         descriptors=descriptors_file(settings).resolve(),

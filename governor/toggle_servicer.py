@@ -42,6 +42,7 @@ class ToggleServicer(rpc.ToggleServiceServicer):
         hold_ms = request.hold.ToMilliseconds() if request.HasField("hold") else 0
         if request.HasField("hold"):
             fields.between("hold.seconds", request.hold.seconds, 1, LONGEST_HOLD)
+            fields.between("hold.nanos", request.hold.nanos, 0, 999_999_999)
         fields.check()
         expires_ms = self._now_ms() + hold_ms if hold_ms else None
         return pb.SetToggleResponse(toggle=await self._override(request, request.on, expires_ms))
@@ -87,6 +88,7 @@ def _toggle(state: FlagState) -> pb.Toggle:
         source=_SOURCES[state.source],
         owner=state.feature.owner,
         when_off=state.feature.when_off,
+        remove_by=state.feature.remove_by,
     )
     if setting is not None:
         shown.who, shown.why, shown.signal = setting.who, setting.why, setting.signal
@@ -106,6 +108,7 @@ def _change(entry: JournalEntry) -> pb.ToggleChange:
         why=entry.why,
         signal=entry.signal,
         expire_time=_time(entry.expires_ms) if entry.expires_ms else None,
+        entry_id=entry.entry_id,
     )
 
 

@@ -57,6 +57,7 @@ product = Table(
     Column("catalog_version", BigInteger, nullable=False),
     UniqueConstraint("product_no", name="product_product_no"),
     Index("product_catalog_version", "catalog_version", "product_no"),
+    Index("product_seller", "seller_id"),
     **_OPTIONS,
 )
 
@@ -153,7 +154,9 @@ orders = Table(
     Column("deadline_ms", BigInteger, nullable=False),
     UniqueConstraint("user_id", "offer_no", "request_id", name="orders_request"),
     Index("orders_state_deadline", "state", "deadline_ms"),
-    Index("orders_user", "user_id", "order_id"),
+    # A buyer's history: found in order, and filtered without a look at the rows.
+    Index("orders_history", "user_id", "order_id", "state", "accepted_ms"),
+    Index("orders_sku_accepted", "sku", "accepted_ms"),
     Index("orders_updated", "updated_ms"),
     CheckConstraint("quantity > 0", name="orders_quantity"),
     **_OPTIONS,
@@ -210,5 +213,17 @@ intake_fence = Table(
     Column("partition_no", Integer, primary_key=True, autoincrement=False),
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     Column("fence_offset", BigInteger, nullable=False),
+    **_OPTIONS,
+)
+
+# A user's picture as it is shown, about 10 kB, and the request that brought it.
+avatar = Table(
+    "avatar",
+    metadata,
+    Column("user_id", _ascii(IDENT), primary_key=True),
+    Column("image", mysql.MEDIUMBLOB, nullable=False),
+    Column("request_id", _uuid(), nullable=False),
+    Column("request_hash", _ascii(IDENT), nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
     **_OPTIONS,
 )

@@ -162,15 +162,26 @@ class Overloaded(PeakmeshError):
 
 
 class DependencyUnavailable(PeakmeshError):
-    """A server behind this one does not answer; the outcome of a call to it is unknown."""
+    """A server behind this one does not answer; the outcome of a call to it is unknown.
+
+    `status`: with what the call ended. `cut_off`: Envoy's `x-breaker` (open, overflow, timeout), empty without one.
+    """
 
     reason = "DEPENDENCY_UNAVAILABLE"
     code = StatusCode.UNAVAILABLE
 
-    def __init__(self, dependency: str, message: str = "", *, retry_after: float | None = 1.0) -> None:
+    def __init__(
+        self,
+        dependency: str,
+        message: str = "",
+        *,
+        retry_after: float | None = 1.0,
+        status: StatusCode = StatusCode.UNAVAILABLE,
+        cut_off: str = "",
+    ) -> None:
         words = message or f"{dependency} does not answer"
         super().__init__(words, metadata={"dependency": dependency}, retry_after=retry_after)
-        self.dependency = dependency
+        self.dependency, self.status, self.cut_off = dependency, status, cut_off
 
 
 class PromotionUnavailable(PeakmeshError):

@@ -45,6 +45,15 @@ def histogram(
 
 READY = gauge("peakmesh_ready", "1 while the process does its work")
 BACKLOG = gauge("peakmesh_backlog", "records of a topic that its worker has not committed yet", ["topic"])
+BREAKER_STATE = gauge("peakmesh_breaker_state", "0 closed, 1 half open, 2 open", ["breaker"])
+BREAKER_TRANSITIONS = counter(
+    "peakmesh_breaker_transitions_total", "States a breaker went into, and why", ["breaker", "to", "cause"]
+)
+BREAKER_CALLS = counter(
+    "peakmesh_breaker_calls_total",
+    "Calls by how they ended or were cut off; probe: let through half open",
+    ["breaker", "outcome"],
+)
 FEATURE_ON = gauge("peakmesh_feature_on", "1 while this process takes the feature for on, by feature", ["feature"])
 
 

@@ -41,11 +41,16 @@ class _Row(NamedTuple):
     state: OrderState
     currency: str
     epoch: int
+    updated_ms: int
 
 
 class CancelOrder:
-    def __init__(self, engine: AsyncEngine, stock: StockPort, get_order: GetOrder) -> None:
+    """A settled order can be cancelled for `settled_seconds` after its last move: later Redis forgets whose the unit
+    was, and could not give it back."""
+
+    def __init__(self, engine: AsyncEngine, stock: StockPort, get_order: GetOrder, settled_seconds: float) -> None:
         self._engine, self._stock, self._get_order = engine, stock, get_order
+        self._settled_ms = int(settled_seconds * 1000)
 
     async def __call__(self, order_id: str, who: Identity, reason: str) -> OrderView:
         """The order after it. Raises OrderNotFound, for another's order too; IllegalState, with `retry_after` where a
@@ -57,7 +62,9 @@ class CancelOrder:
             raise IllegalState("the order is still in the queue; cancel it then", retry_after=wait)
         with database_answers():
             async with asyncio.timeout(SECONDS):
-                standing = await transact(self._engine, partial(_cancel, order_id, reason or BY_THE_BUYER, wall_ms()))
+                now = wall_ms()
+                work = partial(_cancel, order_id, reason or BY_THE_BUYER, now, now - self._settled_ms)
+                standing = await transact(self._engine, work)
         # Also where this call found it CANCELLED: whoever cancelled it may have been killed before this line.
         if standing.state is OrderState.CANCELLED:
             await apply_standings(self._stock, [standing])
@@ -67,7 +74,9 @@ class CancelOrder:
         return after
 
 
-async def _cancel(order_id: str, reason: str, now_ms: int, connection: AsyncConnection, _attempt: int) -> Standing:
+async def _cancel(
+    order_id: str, reason: str, now_ms: int, settled_since_ms: int, connection: AsyncConnection, _attempt: int
+) -> Standing:
     row = await _locked(connection, order_id)
     standing = Standing(order_id, row.offer_no, row.state, row.epoch)
     if row.state is OrderState.CREATED:
@@ -78,6 +87,8 @@ async def _cancel(order_id: str, reason: str, now_ms: int, connection: AsyncConn
         metrics.CANCELS.labels("before_charge").inc()
         return Standing(order_id, row.offer_no, OrderState.CANCELLED, row.epoch)
     if row.state in SOLD_STATES:
+        if row.updated_ms < settled_since_ms:
+            raise IllegalState("the order was settled too long ago to be cancelled")
         await _ask_back(connection, order_id, row, reason, now_ms)
     elif row.state not in (OrderState.CANCELLED, OrderState.REFUNDED):
         raise IllegalState(f"the order has ended as {row.state}")
@@ -86,13 +97,13 @@ async def _cancel(order_id: str, reason: str, now_ms: int, connection: AsyncConn
 
 async def _locked(connection: AsyncConnection, order_id: str) -> _Row:
     """Locked: from here on nobody else moves it."""
-    columns = (orders.c.offer_no, orders.c.state, orders.c.currency)
+    columns = (orders.c.offer_no, orders.c.state, orders.c.currency, orders.c.updated_ms)
     query = select(*columns).where(orders.c.order_id == order_id).with_for_update()
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise OrderNotFound("no such order")
     epoch = await connection.scalar(select(offer.c.epoch).where(offer.c.offer_no == row.offer_no))
-    return _Row(row.offer_no, OrderState(row.state), row.currency, epoch or 0)
+    return _Row(row.offer_no, OrderState(row.state), row.currency, epoch or 0, row.updated_ms)
 
 
 async def _ask_back(connection: AsyncConnection, order_id: str, row: _Row, reason: str, now_ms: int) -> None:

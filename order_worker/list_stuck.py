@@ -11,7 +11,8 @@ from kernel.topics import DLQ_RETENTION_MS, RETRY_DELAYS
 from meshkit.clock import wall_ms
 from meshkit.db.errors import database_answers
 from meshkit.errors import InvalidFields
-from order_worker.list_orders import LARGEST_SIZE, make_token, read_token
+from order_worker.list_orders import LARGEST_SIZE
+from order_worker.order_filter import make_token, read_token
 from order_worker.resolve_order import METHOD
 from order_worker.stuck import StuckOrder
 from order_worker.stuck_rows import Since, stuck_rows, stuck_steps

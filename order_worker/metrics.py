@@ -17,3 +17,4 @@ CANCELS = counter("peakmesh_order_cancels_total", "cancels that took effect, by 
 WATCHERS = gauge("peakmesh_order_watchers", "orders being watched, one a stream")
 WATCHES = counter("peakmesh_order_watches_total", "streams of WatchOrder, by how they ended", ["ending"])
 LOOK_SECONDS = histogram("peakmesh_order_look_seconds", "one look at all watched orders")
+ANALYTICS_SECONDS = histogram("peakmesh_order_analytics_seconds", "the queries of one GetSellerAnalytics")

@@ -12,6 +12,8 @@ from kernel.order_states import SOLD_STATES, OrderState
 from kernel.payment_steps import BARRED, DEBIT, FAILED, UNBOOK
 from kernel.schema import offer, orders, payment_step
 from meshkit.db.errors import database_answers
+from order_worker.order_filter import OrderFilter
+from order_worker.order_history import page_ids
 
 SECONDS = 2.0
 
@@ -102,12 +104,11 @@ class OrderReads:
             self._offers[number] = OfferView(*row)
         return self._offers[number]
 
-    async def newest(self, user_id: str, before: str, count: int) -> list[OrderView]:
+    async def newest(self, user_id: str, before: str, count: int, which: OrderFilter) -> list[OrderView]:
         """The user's orders, newest first, at most `count`; `before` is an order_id, or empty to begin."""
-        query = _QUERY.where(orders.c.user_id == user_id)
-        if before:
-            query = query.where(orders.c.order_id < before)
-        return await self._read(query.order_by(orders.c.order_id.desc()).limit(count))
+        page = page_ids(user_id, before, count, which).subquery("page")
+        query = _QUERY.join(page, page.c.order_id == orders.c.order_id)
+        return await self._read(query.order_by(orders.c.order_id.desc()))
 
     async def _read(self, query: Any) -> list[OrderView]:
         with database_answers():

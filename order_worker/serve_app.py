@@ -26,6 +26,8 @@ from order_worker.ops_servicer import RESOLVE_ANSWER, OrderOpsServicer, acknowle
 from order_worker.order_reads import OrderReads
 from order_worker.order_tail import OrderTail
 from order_worker.resolve_order import ResolveOrder
+from order_worker.sales_reads import SalesReads, analytics_database
+from order_worker.seller_analytics import SellerAnalytics
 from order_worker.servicer import OrderServicer
 from order_worker.settings import Settings
 from order_worker.watch_order import WatchOrder
@@ -40,9 +42,12 @@ _OPERATORS = frozenset({Role.OPERATOR})
 ROLES = {
     **{f"/{SERVICE}/{method}": _READERS for method in ("GetOrder", "ListOrders", "WatchOrder")},
     f"/{SERVICE}/CancelOrder": _OWNERS,
+    f"/{SERVICE}/GetSellerAnalytics": frozenset({Role.SELLER}),
     **{f"/{OPS_SERVICE}/{method}": _OPERATORS for method in ("ListStuckOrders", "ResolveOrder")},
 }
 POOL_SIZE = 8
+# Lists do not share GetOrder's connections: who browses the past must not wait in line before who asks about now.
+LISTS_POOL_SIZE = 2
 
 
 @asynccontextmanager
@@ -53,6 +58,9 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
         flags = await stack.enter_async_context(following_features(settings))
         engine = await stack.enter_async_context(database(settings.database, pool_size=POOL_SIZE))
+        lists = await stack.enter_async_context(database(settings.database, pool_size=LISTS_POOL_SIZE))
+        most = settings.order_worker_analytics
+        analytics = await stack.enter_async_context(analytics_database(settings.database, most))
         stock = RedisStock(await stack.enter_async_context(redis_pool(settings.redis)))
         queue = QueueEstimate(settings.kafka, ORDERS_INTAKE, ORDER_WORKER, PARTITIONS)
         reads = OrderReads(engine)
@@ -61,9 +69,10 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         await stack.enter_async_context(background(queue.run(), tail.run()))
         servicer = OrderServicer(
             get_order,
-            ListOrders(reads),
+            ListOrders(OrderReads(lists)),
             WatchOrder(tail, settings.order_worker_watchers),
-            CancelOrder(engine, stock, get_order),
+            CancelOrder(engine, stock, get_order, settings.cancel_seconds),
+            SellerAnalytics(SalesReads(analytics), most),
         )
         ops = OrderOpsServicer(
             ListStuck(engine, acknowledged, settings.order_worker_grace_seconds),

@@ -19,3 +19,9 @@ class Settings(ProcessSettings):
     order_worker_sweep_seconds: float = Field(default=5, gt=0, description="between two passes of the sweeper")
     order_worker_overdue_seconds: float = Field(default=30, gt=0, description="CREATED without a payment step so long")
     order_worker_watchers: int = Field(default=2000, ge=1, le=20_000, description="orders watched at once, a process")
+    order_worker_analytics: int = Field(default=1, ge=1, le=8, description="sellers' queries at once, a process")
+
+    @property
+    def cancel_seconds(self) -> float:
+        """A settled order can be cancelled so long: with a tenth left before its reservation may be trimmed."""
+        return 0.9 * self.order_worker_trim_hours * 3600

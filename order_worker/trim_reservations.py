@@ -1,7 +1,7 @@
 """Reservations of orders that ended long ago leave Redis: 130 bytes each that nobody asks about any more.
 
-Redis nominates and the database decides: the row must be terminal, untouched since, and owed no refund, which would
-still have to give the units back.
+Redis nominates and the database decides: the row must be terminal, untouched since, and nothing of it under way to be
+taken back, which would still have to give the units back. CancelOrder refuses what is nearly as old as that.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.order_states import TERMINAL_STATES
-from kernel.payment_steps import DONE, REFUND
+from kernel.payment_steps import STARTED, STUCK, TAKING_BACK
 from kernel.schema import offer, orders, payment_step
 from kernel.stock.port import StockPort
 from kernel.stock.results import MoveKind
@@ -47,12 +47,13 @@ async def _trim_bucket(engine: AsyncEngine, stock: StockPort, of: tuple[int, int
 
 
 async def _over(engine: AsyncEngine, order_ids: Sequence[str], before_ms: int) -> list[str]:
-    refunds = select(payment_step.c.order_id).where(payment_step.c.step == REFUND, payment_step.c.state != DONE)
+    step = payment_step.c
+    back = select(step.order_id).where(step.step.in_(TAKING_BACK), step.state.in_((STARTED, STUCK)))
     query = select(orders.c.order_id).where(
         orders.c.order_id.in_(sorted(order_ids)),
         orders.c.state.in_(sorted(TERMINAL_STATES)),
         orders.c.updated_ms < before_ms,
-        orders.c.order_id.not_in(refunds.where(payment_step.c.order_id.in_(sorted(order_ids)))),
+        orders.c.order_id.not_in(back.where(step.order_id.in_(sorted(order_ids)))),
     )
     async with engine.connect() as connection:
         return list(await connection.scalars(query))

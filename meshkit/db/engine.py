@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -17,16 +17,24 @@ log = get_logger(__name__)
 
 
 @asynccontextmanager
-async def database(url: str, *, pool_size: int = 4) -> AsyncIterator[AsyncEngine]:
-    """READ COMMITTED: next-key locks of the default level deadlock batches that insert neighbouring ids."""
+async def database(
+    url: str, *, pool_size: int = 4, max_overflow: int = 2, first_statement: str = ""
+) -> AsyncIterator[AsyncEngine]:
+    """READ COMMITTED: next-key locks of the default level deadlock batches that insert neighbouring ids.
+
+    `first_statement` is sent on each new connection.
+    """
+    arguments: dict[str, Any] = {"connect_timeout": 5}
+    if first_statement:
+        arguments["init_command"] = first_statement
     engine = create_async_engine(
         url,
         pool_size=pool_size,
-        max_overflow=2,
+        max_overflow=max_overflow,
         pool_pre_ping=True,
         pool_recycle=1800,
         isolation_level="READ COMMITTED",
-        connect_args={"connect_timeout": 5},
+        connect_args=arguments,
     )
     try:
         yield engine

@@ -9,6 +9,8 @@ from google.rpc.status_pb2 import Status
 from meshkit.errors import DeadlinePassed, DependencyUnavailable, PeakmeshError
 from meshkit.rpc.status import STATUS_KEY, from_status
 
+# Envoy's egress says here why it did not let a call through, or cut it off.
+CUT_OFF_KEY = "x-breaker"
 Metadata = Sequence[tuple[str, str | bytes]]
 
 CHANNEL_OPTIONS = (
@@ -38,9 +40,11 @@ async def call(
 def typed_error(error: Any, dependency: str) -> PeakmeshError:
     """What a failed call means; for the synchronous client's errors too."""
     code, words = error.code(), error.details() or ""
-    packed = dict(error.trailing_metadata() or ()).get(STATUS_KEY)
+    trailing = dict(error.trailing_metadata() or ())
+    packed = trailing.get(STATUS_KEY)
     if isinstance(packed, bytes):
         return from_status(Status.FromString(packed), dependency)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlinePassed(f"{dependency} did not answer in time")
-    return DependencyUnavailable(dependency, f"{dependency}: {code.name} {words}")
+    cut_off = str(trailing.get(CUT_OFF_KEY, ""))
+    return DependencyUnavailable(dependency, f"{dependency}: {code.name} {words}", status=code, cut_off=cut_off)

@@ -15,7 +15,7 @@ import grpc
 from grpc import StatusCode
 
 from meshkit import tracing
-from meshkit.errors import PeakmeshError, RoleRequired
+from meshkit.errors import MethodNotFound, PeakmeshError, RoleRequired
 from meshkit.identity import Identity, Role, TokenVerifier
 from meshkit.log import get_logger
 from meshkit.rpc.decoding import forgiving, refuse_bad_bytes
@@ -68,7 +68,9 @@ class Edge(grpc.aio.ServerInterceptor):
         if known is not None:
             return known
         handler = await continuation(details)
-        if handler is None or method.startswith(OPEN_PREFIXES):
+        if handler is None:
+            return _UNKNOWN
+        if method.startswith(OPEN_PREFIXES):
             return handler
         self._wrapped[method] = wrapped = self._wrap(method, handler)
         return wrapped
@@ -137,6 +139,13 @@ class Edge(grpc.aio.ServerInterceptor):
                 metrics.handled(code, time.perf_counter() - started)
 
         return handle
+
+
+async def _no_such_method(_request: Any, context: Any) -> NoReturn:
+    await _refuse(MethodNotFound("there is no such method here"), "unknown", context)
+
+
+_UNKNOWN: Any = grpc.unary_unary_rpc_method_handler(_no_such_method)
 
 
 def _code_of(error: BaseException) -> StatusCode:

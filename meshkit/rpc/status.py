@@ -42,7 +42,8 @@ def from_status(status: Status, dependency: str) -> PeakmeshError:
             part.Unpack(kind)  # only where it is of that kind
     kind_of_error = BY_REASON.get(info.reason)
     if kind_of_error is None or info.domain != DOMAIN:
-        return DependencyUnavailable(dependency, f"{dependency}: {_CODES[status.code].name} {status.message}")
+        code = _CODES[status.code]
+        return DependencyUnavailable(dependency, f"{dependency}: {code.name} {status.message}", status=code)
     if kind_of_error is InvalidFields:
         return InvalidFields([(each.field, each.description) for each in fields.field_violations])
     if kind_of_error is DependencyUnavailable:

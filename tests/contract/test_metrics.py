@@ -10,7 +10,7 @@ import pytest
 from meshkit.metrics import DECLARED
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
-SERVICES = ("checkout_svc", "governor", "order_worker", "payment_worker", "promo_svc")
+SERVICES = ("checkout_svc", "engagement_svc", "governor", "order_worker", "payment_worker", "promo_svc")
 _MODULES = [import_module(f"{service}.metrics") for service in SERVICES]
 
 

@@ -58,6 +58,8 @@ async def test_a_sale_holds_and_every_system_agrees(time: str, shop: Shop, mesh:
     query = select(orders.state, func.count()).where(orders.sale_id == verdict["sale_id"]).group_by(orders.state)
     async with database(mesh.settings.database, pool_size=1) as engine, engine.connect() as connection:
         assert [tuple(row) for row in await connection.execute(query)] == [("TO_SHIP", UNITS)]
+    [seen] = verdict["seller"]["skus"]
+    assert (seen["orders"], seen["units"], seen["payment_failures"]) == (UNITS, UNITS, 0)
     folder = mesh.run_dir / "sales" / verdict["sale_id"]
     assert json.loads((folder / "verdict.json").read_text()) == verdict
     assert (folder / "peak.png").read_bytes().startswith(b"\x89PNG")

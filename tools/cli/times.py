@@ -7,6 +7,14 @@ _IN = re.compile(r"\+(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+def parse_span(text: str, option: str) -> timedelta:
+    """`90s`, `10m`, `2h` or `1d`. Raises ValueError, naming the option."""
+    found = _IN.fullmatch(f"+{text.strip()}")
+    if not found:
+        raise ValueError(f"{option}: give 90s, 10m, 2h or 1d (got {text!r})")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
 def parse_time(text: str, now: datetime, option: str) -> datetime:
     """`+10m` from now (s, m, h, d), or ISO 8601 with its offset. Raises ValueError, naming the option.
 

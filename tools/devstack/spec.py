@@ -76,5 +76,5 @@ class ProcessSpec:
     nice: int = 0
     once: bool = False
     call: Callable[[Mesh], Awaitable[None]] | None = None
-    ready_within: float = 40.0
+    ready_within: float = 60.0
     stop_grace: float = 10.0

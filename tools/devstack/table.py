@@ -92,7 +92,10 @@ def order_serve(index: int) -> ProcessSpec:
 # breakers opened, and 902 of 5,055 orders went through the retry topics. It serves as many orders with 4 × 8.
 SANDBOX_BULKHEAD = {"PEAKMESH_PAYMENT_WORKER_BULKHEAD": "8"}
 
-ENVOY_PORTS = ("gateway", "operators", "egress", "admin", "promo_inbound", "provider_inbound")
+ENVOY_PORTS = (
+    *("gateway", "operators", "egress", "admin"),
+    *("engagement_inbound", "promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1"),
+)
 
 TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("redis", redis.argv, ("redis",), prepare=redis.prepare, probe=lazily("probes", "redis_runs_a_script")),
@@ -117,6 +120,13 @@ TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("topics", call=lazily("steps", "ensure_topics"), depends_on=("kafka",)),
     ProcessSpec("envoy", python("envoy"), ENVOY_PORTS, ("identity",), probe=lazily("probes", "envoy_is_live")),
     ours("providers", "tools.providers", port="providers", depends_on=("identity",), nice=BEHIND_A_DEADLINE),
+    ours(
+        "engagement_svc",
+        "engagement_svc",
+        port="engagement",
+        depends_on=("migrate", "identity"),
+        nice=BEHIND_THE_BUFFER,
+    ),
     ours("promo_svc", "promo_svc", port="promo", depends_on=_NEEDS_ALL_DATA),
     ours("governor", "governor", port="governor", depends_on=_NEEDS_ALL_DATA),
     checkout(0),

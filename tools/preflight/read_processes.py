@@ -16,6 +16,7 @@ SERVERS = {
     "checkout_svc_1": "checkout_1",
     "order_serve_0": "order_serve_0",
     "order_serve_1": "order_serve_1",
+    "engagement_svc": "engagement",
     "promo_svc": "promo",
     "governor": "governor",
 }

@@ -26,6 +26,7 @@ from tools.sale.picture import draw
 from tools.sale.report import write_report
 from tools.sale.rows import settled_orders
 from tools.sale.schedule import arrivals
+from tools.sale.seller import seller_figures, seller_of
 from tools.sale.server_times import quantiles_ms, read_buckets
 from tools.sale.shape import DRAIN_SHARE, Shape
 from tools.sale.verdict import BODY, judge
@@ -105,6 +106,8 @@ class SaleRun:
             checkout_ms=quantiles_ms(before, after, BODY),
             origin=origin(),
         )
+        seller = await seller_of(engine, sku)
+        verdict["seller"] = await seller_figures(self.target, self.issuer, seller, sku, watch.started)
         _keep(folder, verdict, watch)
         return verdict
 

@@ -1,6 +1,7 @@
 """The edge of every server, on a real one: typed errors, bad bytes, identity."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import grpc
 import pytest
 from grpc import StatusCode
 
-from meshkit.errors import InvalidFields, Overloaded, PeakmeshError, RoleRequired, Unauthenticated
+from meshkit.errors import FeatureDisabled, InvalidFields, Overloaded, PeakmeshError, RoleRequired, Unauthenticated
 from meshkit.identity import Role, TokenIssuer, TokenVerifier, create_keys
 from meshkit.rpc.client import call, channel
 from meshkit.rpc.edge import Access, caller
@@ -118,3 +119,38 @@ async def test_bad_bytes_have_the_right_status(
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await raw(data, metadata=metadata)
     assert raised.value.code() is code
+
+
+@dataclass
+class Gate:
+    closed: bool = False
+
+    def __call__(self) -> None:
+        if self.closed:
+            raise FeatureDisabled("off", metadata={"feature": "quotes"}, retry_after=30.0)
+
+
+async def test_a_closed_gate_refuses_its_method_alone_and_after_who_asks_is_known(tmp_path: Path) -> None:
+    create_keys(tmp_path)
+    access = Access(TokenVerifier(tmp_path / "jwks.json"), {METHOD: frozenset({Role.BUYER})}, frozenset({INTERNAL}))
+    buyer, gate = TokenIssuer(tmp_path).issue("ana", Role.BUYER), Gate()
+
+    def register(server: grpc.aio.Server) -> None:
+        rpc.add_PromotionServiceServicer_to_server(Promotions(), server)
+
+    gated = {METHOD: gate}
+    async with (
+        serving(port=0, register=register, services=[SERVICE], access=access, gates=gated, drain_seconds=0) as port,
+        channel(f"127.0.0.1:{port}") as to,
+    ):
+        assert (await _quote(to, "", buyer)).reason == "ana"
+        gate.closed = True
+        with pytest.raises(FeatureDisabled) as raised:
+            await _quote(to, "", buyer)
+        assert (raised.value.metadata, raised.value.retry_after) == ({"feature": "quotes"}, 30.0)
+        with pytest.raises(Unauthenticated):
+            await _quote(to, "", "")
+        stub: Any = rpc.PromotionServiceStub(to)
+        assert (
+            await call(stub.FreeHolds, pb.FreeHoldsRequest(), timeout=5, dependency="promo") == pb.FreeHoldsResponse()
+        )

@@ -23,7 +23,10 @@ from meshkit.identity import Role, TokenIssuer, create_keys
 from meshkit.ports import Ports
 from tests.polling import eventually
 
-BOUND = ("gateway", "operators", "egress", "admin", "promo_inbound", "provider_inbound")
+BOUND = (
+    *("gateway", "operators", "egress", "admin"),
+    *("promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1"),
+)
 BEHIND = ("checkout_0", "checkout_1", "order_serve_0", "promo", "governor", "providers")
 PLACE_ORDER = "/peakmesh.checkout.v1.CheckoutService/PlaceOrder"
 GET_ORDER = "/peakmesh.order.v1.OrderService/GetOrder"

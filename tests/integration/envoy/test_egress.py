@@ -97,5 +97,10 @@ async def test_a_broken_wallet_is_cut_off_alone(mesh: Mesh, egress: grpc.aio.Cha
         assert await attempt(egress, PROVIDER_METHODS[provider]) == ("OK", "")
 
 
+async def test_a_callers_fault_headers_mean_nothing_inside_the_mesh_either(egress: grpc.aio.Channel) -> None:
+    said = (("x-envoy-fault-abort-grpc-request", "14"), ("x-envoy-fault-abort-request-percentage", "100"))
+    assert await raw(egress, QUOTE_PROMOTION)(b"", timeout=2, metadata=said) == b""
+
+
 async def test_the_egress_leads_to_no_other_service(egress: grpc.aio.Channel) -> None:
     assert (await attempt(egress, "/peakmesh.ops.v1.OpsService/SetStock"))[0] == "UNIMPLEMENTED"

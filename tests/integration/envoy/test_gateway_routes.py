@@ -12,7 +12,17 @@ import pytest
 
 from meshkit.errors import DeadlinePassed, DependencyUnavailable, PeakmeshError, TooLarge
 from meshkit.rpc.client import typed_error
-from tests.integration.envoy.mesh import GET_ORDER, PLACE_ORDER, Mesh, RefusalError, never, raw, timed, upstream
+from tests.integration.envoy.mesh import (
+    GET_ORDER,
+    GET_SALE,
+    PLACE_ORDER,
+    Mesh,
+    RefusalError,
+    never,
+    raw,
+    timed,
+    upstream,
+)
 from tests.polling import eventually
 
 
@@ -60,22 +70,47 @@ async def test_a_process_killed_in_the_middle_of_its_calls_costs_none_of_them(me
     assert len(stays.calls) == 10
 
 
-async def test_strangers_cannot_switch_faults_retries_or_time_outs(mesh: Mesh) -> None:
+@pytest.mark.parametrize(("door", "method", "port", "cluster"), [
+    ("gateway", PLACE_ORDER, "checkout_0", "checkout"),
+    ("gateway", GET_ORDER, "order_serve_0", "order"),
+    ("operators", GET_SALE, "governor", "governor"),
+])  # fmt: skip
+async def test_strangers_cannot_switch_faults_retries_or_time_outs(
+    mesh: Mesh, door: str, method: str, port: str, cluster: str
+) -> None:
     said = {
         "x-envoy-fault-delay-request": "2000",
         "x-envoy-fault-delay-request-percentage": "100",
         "x-envoy-fault-abort-grpc-request": "14",
+        "x-envoy-fault-abort-request-percentage": "100",
+        "x-envoy-fault-abort-request": "503",
         "x-envoy-upstream-rq-timeout-ms": "1",
         "x-envoy-retry-grpc-on": "internal",
     }
-    async with upstream(mesh.ports["order_serve_0"]) as behind, mesh.channel("gateway") as channel:
-        await mesh.healthy("order", 1)
+    async with upstream(mesh.ports[port]) as behind, mesh.channel(door) as channel:
+        await mesh.healthy(cluster, 1)
         async with timed() as seconds:
-            await raw(channel, GET_ORDER)(b"", metadata=(*mesh.bearer(), *said.items()), timeout=5)
+            await raw(channel, method)(b"", metadata=(*mesh.bearer(), *said.items()), timeout=5)
     assert seconds[0] < 1.5
-    seen = behind.calls[0][1]
+    [(_, seen)] = behind.calls
     assert not said.keys() & seen.keys()
     assert seen["x-request-id"]
+
+
+async def test_faults_of_orders_reads_reach_no_cancel_and_no_health_check(mesh: Mesh) -> None:
+    cancel = GET_ORDER.replace("GetOrder", "CancelOrder")
+    async with upstream(mesh.ports["order_serve_0"]) as behind, mesh.channel("gateway") as channel:
+        await mesh.healthy("order", 1)
+        mesh.runtime(chaos__orders__abort_percent=100)
+        try:
+            error = await refused(mesh, GET_ORDER)
+            assert await raw(channel, cancel)(b"", metadata=mesh.bearer(), timeout=5) == b""
+            assert mesh.counter("cluster.order.membership_healthy") == 1
+        finally:
+            mesh.runtime(chaos__orders__abort_percent=0)
+        assert await raw(channel, GET_ORDER)(b"", metadata=mesh.bearer(), timeout=5) == b""
+    assert isinstance(error, DependencyUnavailable)
+    assert [called for called, _ in behind.calls] == [cancel, GET_ORDER]
 
 
 @pytest.mark.parametrize(("method", "port", "cluster"), [

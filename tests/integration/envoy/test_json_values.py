@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -162,3 +163,16 @@ async def test_what_passes_is_what_protobuf_reads_and_nothing_is_lost(mesh: Mesh
             answer = await ask(url_of(mesh, PLACE_ORDER), token, "POST", text.encode())
             meant = read_by_protobuf(text)
             assert (answer.status, taken) == ((200, [meant]) if meant is not None else (400, [])), (text, answer)
+
+
+@pytest.mark.parametrize("value", ["0" * 60_000 + "x", "1" * 60_000 + "x", "-" + "9" * 60_000])
+async def test_a_long_value_does_not_hold_everybody_up(mesh: Mesh, value: str) -> None:
+    """Envoy has one thread: a pattern that takes time by the square of its text stops all buyers."""
+    url, token = url_of(mesh, PLACE_ORDER), mesh.token()
+    began = time.monotonic()
+    for body in (json.dumps({"quantity": value}).encode(), b'{"quantity": %s}' % value.removesuffix("x").encode()):
+        answer = await ask(url, token, "POST", body)
+        assert answer.status == 400
+    took = time.monotonic() - began
+    print(f"{len(value):,} characters refused twice in {took * 1000:.0f} ms")
+    assert took < 2

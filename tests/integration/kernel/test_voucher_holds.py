@@ -172,3 +172,16 @@ async def test_a_hold_that_was_answered_survives_kill_9(redis_server: RedisServe
     client = redis_server.client()
     assert (await take(RedisHolds(client), "o2", "bo")).kind is TakeKind.SPENT
     await client.aclose()
+
+
+async def test_opening_again_hides_nothing_that_was_given_beyond_the_budget(holds: RedisHolds, redis: Redis) -> None:
+    limits = Limits(budget_minor=100, budget_grants=1, uses_per_user=1)
+    await opened(holds, limits)
+    await take(holds, "o1")
+    await holds.settle(CODE, Action.COMMIT, [Grant("o2", "ana", 100)])
+    await opened(holds, limits)
+    assert (await book(redis))[0].limits == limits
+    # Lowered below what was given within its limits, it is what was given.
+    await opened(holds, Limits(budget_minor=300, budget_grants=3, uses_per_user=3))
+    await opened(holds, Limits(budget_minor=50, budget_grants=0, uses_per_user=0))
+    assert (await book(redis))[0].limits == Limits(200, 2, 2)

@@ -46,9 +46,9 @@ class NoQueue:
         return 7.0
 
 
-def cancelling(world: World, stock: RedisStock | None = None) -> CancelOrder:
+def cancelling(world: World, stock: RedisStock | None = None, settled_seconds: float = 86_400) -> CancelOrder:
     to = stock or world.stock
-    return CancelOrder(world.engine, to, GetOrder(OrderReads(world.engine), to, NoQueue()))
+    return CancelOrder(world.engine, to, GetOrder(OrderReads(world.engine), to, NoQueue()), settled_seconds)
 
 
 def buyer(order: AcceptedOrder) -> Identity:

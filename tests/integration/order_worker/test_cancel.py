@@ -89,6 +89,17 @@ async def test_after_the_charge_it_is_asked_back_once(world: World, ends_in: str
     assert (found.state, found.cancelling, found.reason) == ("REFUNDED", False, "cancelled by the buyer")
 
 
+async def test_what_was_settled_long_ago_is_not_cancelled(world: World) -> None:
+    of = await world.open_offer(units=5)
+    [order] = placed = await world.reserve(of, people(1))
+    await world.write(placed)
+    result = PaymentResult(order_id=order.order_id, outcome=SETTLED, shipping_minor=490)
+    await apply_standings(world.stock, await write_results(world.engine, [result], wall_ms()))
+    with pytest.raises(IllegalState, match="too long ago"):
+        await cancelling(world, settled_seconds=-1)(order.order_id, buyer(order), "")
+    assert await world.step(order.order_id, UNBOOK) is None
+
+
 async def test_what_has_ended_otherwise_and_what_is_anothers_is_refused(world: World) -> None:
     of = await world.open_offer(units=5)
     [order] = placed = await world.reserve(of, people(1))

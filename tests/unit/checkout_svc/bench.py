@@ -1,6 +1,8 @@
 """A checkout process put together over fakes. Several of them may share one stock and one Kafka."""
 
+import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +21,8 @@ from checkout_svc.unused_holds import UnusedHolds
 from kernel.offers import Offer
 from kernel.order_ids import new_order_id
 from kernel.stock.results import Mark, Reservation, ReserveRequest
+from meshkit.breaker import Breaker
+from meshkit.breaker_policy import Policy
 from meshkit.money import from_minor
 from peakmesh.order.v1.order_pb2 import ShippingAddress
 from peakmesh.promotion.v1 import promotion_service_pb2 as promotion_pb
@@ -96,6 +100,7 @@ class Bench:
     promotions: FakePromotions = field(default_factory=FakePromotions)
     registry: Offers = field(default_factory=lambda: {(OFFER.sale_id, OFFER.sku): OFFER})
     loads: int = 0
+    clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self.start()
@@ -106,14 +111,15 @@ class Bench:
         self.offers = OfferRegistry(self._load, miss_seconds=0)
         self.relay = Relay(self.offers, self.stock, intake, older_than_ms=2_000, consent_ms=CONSENT_MS)
         channel: Any = self.promotions
-        self.unused = UnusedHolds(channel, 1.0)
+        self.breaker = Breaker("bench", Policy(slow_seconds=1.0), self.clock)
+        self.unused = UnusedHolds(channel, 1.0, self.breaker)
         self.place = PlaceOrder(
             offers=self.offers,
             stock=self.stock,
             window=ReserveWindow(self.stock, 0),
             intake=intake,
             cleaner=self.cleaner,
-            promotions=Promotions(channel, 1.0),
+            promotions=Promotions(channel, 1.0, self.breaker, self.unused),
             unused=self.unused,
             budget_seconds=budget,
             deadline_seconds=PAYABLE_SECONDS,

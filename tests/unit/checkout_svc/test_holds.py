@@ -8,6 +8,7 @@ import pytest
 
 from checkout_svc.purchase import PromotionState
 from kernel.stock.results import ReserveKind, ReserveRequest, ReserveResult
+from meshkit.breaker_policy import State
 from meshkit.errors import DependencyUnavailable, LimitReached, PeakmeshError, PromotionUnavailable, SoldOut
 from tests.fakes.stock import FakeStock
 from tests.unit.checkout_svc.bench import Bench, purchase
@@ -131,6 +132,7 @@ async def test_a_hold_for_another_slot_is_no_answer() -> None:
 
 async def test_what_waits_to_be_freed_is_bounded_and_the_oldest_goes() -> None:
     bench = await opened(units=0)
+    bench.breaker.force(State.CLOSED)
     bench.promotions.answer = None
     for _ in range(11):
         calls = [bench.place(wish(f"u{number}")) for number in range(1_000)]
@@ -138,3 +140,15 @@ async def test_what_waits_to_be_freed_is_bounded_and_the_oldest_goes() -> None:
     assert not await bench.unused.free()
     bench.promotions.applies(250)
     assert len(await freed(bench)) == 10_000
+
+
+async def test_a_hold_that_was_taken_again_is_left_to_its_expiry() -> None:
+    """The call that took it first may be about to reserve with it, in the other process."""
+    bench = await opened(stock=Moody(DependencyUnavailable("redis"), ReserveKind.LIMIT))
+    request = wish()
+    with pytest.raises(DependencyUnavailable):
+        await bench.place(request)
+    with pytest.raises(LimitReached):
+        await bench.place(request)
+    assert bench.promotions.holds[request.request_id][1] == 2
+    assert await freed(bench) == []

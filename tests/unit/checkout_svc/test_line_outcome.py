@@ -6,7 +6,7 @@ from checkout_svc.line_outcome import Outcome, Refusal, decode, encode, is_final
 from checkout_svc.purchase import NO_PROMOTION, UNAVAILABLE, Answer, Promotion, PromotionState, refused
 from meshkit.errors import BY_REASON, DependencyUnavailable, InvalidFields, Overloaded, PeakmeshError
 
-OPEN = {"DEPENDENCY_UNAVAILABLE", "PROMOTION_UNAVAILABLE", "OVERLOADED", "DEADLINE", "INTERNAL"}
+OPEN = {"DEPENDENCY_UNAVAILABLE", "FEATURE_DISABLED", "PROMOTION_UNAVAILABLE", "OVERLOADED", "DEADLINE", "INTERNAL"}
 
 
 def error_of(kind: type[PeakmeshError]) -> PeakmeshError:

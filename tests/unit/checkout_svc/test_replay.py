@@ -102,14 +102,24 @@ async def test_a_cancel_that_begins_while_a_retry_publishes_wins() -> None:
     assert not (await retry).queued
 
 
-async def test_a_released_order_is_not_called_queued() -> None:
+async def test_a_retry_is_told_what_the_first_call_was_told_whatever_became_of_the_order() -> None:
     bench = await Bench().open()
     wish = purchase()
     first = await bench.place(wish)
     await bench.cleaner.clean()
     await bench.stock.release(OFFER.epoch, [first.order_id])
     again = await bench.place(wish)
-    assert (again.order_id, again.queued, again.deadline_ms) == (first.order_id, False, first.deadline_ms)
+    assert again == first
+    assert again.queued
+
+
+async def test_an_order_cancelled_for_want_of_consent_is_never_called_queued() -> None:
+    bench = await Bench().open()
+    wish, first = await pending(bench)
+    await cancelling(bench, first)
+    await bench.stock.release(OFFER.epoch, [first.order_id])
+    again = await bench.place(wish)
+    assert (again.order_id, again.queued) == (first.order_id, False)
 
 
 async def test_an_entry_deleted_between_the_two_reads_counts_as_acknowledged() -> None:

@@ -35,6 +35,8 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ["up"],
         ["order", "place"],
         ["product", "search"],
+        ["fault"],
+        ["fault", "run"],
     ],
 )
 def test_everything_has_help(command: list[str]) -> None:

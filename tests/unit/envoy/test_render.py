@@ -11,14 +11,17 @@ from google.rpc.status_pb2 import Status
 
 import envoy
 from envoy.edge_status import REPLIES
+from envoy.fault_targets import TARGETS
 from envoy.public_api import bindings
-from envoy.render import PROVIDERS, render
+from envoy.render import PROVIDERS, render, write
 from envoy.settings import Settings
+from kernel.features import features
 from meshkit.errors import Overloaded, Unauthenticated
 from meshkit.ports import Ports
 from meshkit.rpc.status import from_status
 
-LISTENERS = ("gateway", "operators", "egress", "promo_inbound", "provider_inbound")
+INBOUND = ("engagement_inbound", "promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1")
+LISTENERS = ("gateway", "operators", "egress", *INBOUND)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,12 @@ def test_every_process_of_checkout_is_an_endpoint_of_its_own(config: dict[str, A
 
 
 def test_the_public_door_has_no_route_to_operators_quotes_or_providers(config: dict[str, Any]) -> None:
-    assert {route["route"]["cluster"] for route in routes(config, "gateway")} == {"checkout", "order", "vouchers"}
+    assert {route["route"]["cluster"] for route in routes(config, "gateway")} == {
+        "checkout",
+        "engagement",
+        "order",
+        "vouchers",
+    }
     promotion = [route["match"] for route in routes(config, "gateway") if "promotion" in str(route["match"])]
     assert promotion == [{"path": "/peakmesh.promotion.v1.PromotionService/ListVouchers"}]
     assert {route["route"]["cluster"] for route in routes(config, "operators")} == {"governor", "order"}
@@ -100,17 +108,38 @@ def test_a_grpc_call_does_not_meet_the_json_filter(config: dict[str, Any]) -> No
         for route in host["routes"]
         if "envoy.filters.http.lua" in route.get("typed_per_filter_config", {})
     ]
-    assert meeting == [{"prefix": "/v1/"}]
+    assert meeting == [{"path": "/v1/profile/avatar"}, {"prefix": "/v1/"}]
 
 
 def test_faults_are_injected_behind_the_breaker_and_never_on_its_listener(config: dict[str, Any]) -> None:
     assert filters(config, "egress") == ["router"]
-    for listener in ("promo_inbound", "provider_inbound"):
+    for listener in INBOUND:
         assert filters(config, listener) == ["fault", "router"]
-    inbound = {"promo": "promo_inbound"} | dict.fromkeys(PROVIDERS, "provider_inbound")
+    inbound = {"engagement": "engagement_inbound", "promo": "promo_inbound"} | dict.fromkeys(
+        PROVIDERS, "provider_inbound"
+    )
     for name, hop in inbound.items():
         assert ports_of(cluster(config, name)) == [Ports(700)[hop]]
         assert cluster(config, name)["outlier_detection"]["max_ejection_percent"] == 100
+
+
+def test_order_processes_are_reached_through_their_hops_one_each(config: dict[str, Any]) -> None:
+    ports = Ports(700)
+    assert ports_of(cluster(config, "order")) == [ports["order_inbound_0"], ports["order_inbound_1"]]
+    for number in (0, 1):
+        assert ports_of(cluster(config, f"order_app_{number}")) == [ports[f"order_serve_{number}"]]
+        found = routes(config, f"order_inbound_{number}")
+        assert {route["route"]["cluster"] for route in found} == {f"order_app_{number}"}
+        harmed = [route["match"]["prefix"] for route in found if "typed_per_filter_config" in route]
+        assert harmed == ["/peakmesh.order.v1."]
+
+
+def test_no_listener_takes_faults_from_headers(config: dict[str, Any]) -> None:
+    text = yaml.safe_dump(config["static_resources"]["listeners"])
+    assert "header_delay" not in text
+    assert "header_abort" not in text
+    for listener in ("gateway", "operators"):
+        assert "x-envoy-" in yaml.safe_dump(manager(config, listener)["early_header_mutation_extensions"])
 
 
 def test_every_faults_runtime_keys_have_a_harmless_base(config: dict[str, Any]) -> None:
@@ -118,6 +147,7 @@ def test_every_faults_runtime_keys_have_a_harmless_base(config: dict[str, Any]) 
     text = yaml.safe_dump(config["static_resources"])
     assert set(re.findall(r"chaos\.[a-z.]+_[a-z]+", text)) == {key for key in base if key.startswith("chaos.")}
     assert all(value == 0 for key, value in base.items() if key.endswith("_percent") and key.startswith("chaos."))
+    assert {key.split(".")[1] for key in base if key.startswith("chaos.")} == set(TARGETS)
 
 
 def test_no_route_uses_max_stream_duration_which_the_breaker_does_not_count(config: dict[str, Any]) -> None:
@@ -148,3 +178,21 @@ def test_the_readme_tells_the_routes_as_they_are(config: dict[str, Any]) -> None
             [path] = route["match"].values()
             real.add((path, listener, action["cluster"], f"{seconds:g} s", retry))
     assert told == real
+
+
+def test_what_is_off_is_answered_before_its_route_in_both_languages(config: dict[str, Any]) -> None:
+    every = [route for host in manager(config, "gateway")["route_config"]["virtual_hosts"] for route in host["routes"]]
+    answered = [route for route in every if "runtime_fraction" in route["match"]]
+    assert every[: len(answered)] == answered
+    told = {(route["match"]["path"], route["match"]["headers"][0]["present_match"]) for route in answered}
+    assert told == {(rpc, json) for each in features().values() for rpc in each.rpcs for json in (True, False)}
+    assert all(route["match"]["runtime_fraction"]["default_value"]["numerator"] == 0 for route in answered)
+
+
+def test_the_governors_last_word_outlives_a_start_of_envoy(tmp_path: Path) -> None:
+    settings = Settings(port_base=700, run_dir=tmp_path)
+    write(settings, tmp_path / "envoy.yaml")
+    assert "feature_off.purchase-history" in settings.toggles_file.read_text()
+    settings.toggles_file.write_text("its last word")
+    write(settings, tmp_path / "envoy.yaml")
+    assert settings.toggles_file.read_text() == "its last word"

@@ -10,7 +10,8 @@ from meshkit.errors import InvalidFields, OrderNotFound
 from meshkit.identity import Identity, Role
 from meshkit.kafka.queue_estimate import Drain
 from order_worker.get_order import GetOrder, Waiting
-from order_worker.list_orders import ListOrders, make_token, read_token
+from order_worker.list_orders import ListOrders
+from order_worker.order_filter import OrderFilter, make_token, read_token
 from order_worker.order_reads import OfferView, OrderView
 from tests.fakes.stock import FakeStock
 from tests.unit.order_worker.orders import OFFER, request_id
@@ -33,7 +34,7 @@ class Rows:
     async def offer(self, number: int) -> OfferView | None:
         return OfferView("sale", "sku", 1999, "EUR") if number == OFFER else None
 
-    async def newest(self, user_id: str, before: str, count: int) -> list[OrderView]:
+    async def newest(self, user_id: str, before: str, count: int, which: OrderFilter) -> list[OrderView]:
         mine = [row for row in self.rows if row.user_id == user_id and (not before or row.order_id < before)]
         return sorted(mine, key=lambda row: row.order_id, reverse=True)[:count]
 
@@ -121,7 +122,7 @@ async def test_pages_hold_every_order_once_newest_first() -> None:
     page_of = ListOrders(Rows(*views, view(new_order_id(OFFER, 0), "ben")))
     seen, token = [], ""
     while True:
-        page = await page_of("ana", 3, token)
+        page = await page_of("ana", 3, token, OrderFilter())
         seen += page.orders
         token = page.next_token
         if not token:
@@ -132,13 +133,13 @@ async def test_pages_hold_every_order_once_newest_first() -> None:
 @pytest.mark.parametrize("token", ["x", "!!!!", "é", "AAAAAAAAAAAAAAAAAAAAAA", "a" * 5000])
 async def test_a_bad_page_token_is_named(token: str) -> None:
     with pytest.raises(InvalidFields) as raised:
-        await ListOrders(Rows())("ana", 0, token)
+        await ListOrders(Rows())("ana", 0, token, OrderFilter())
     assert raised.value.violations[0][0] == "page_token"
 
 
 async def test_a_negative_page_size_is_named() -> None:
     with pytest.raises(InvalidFields) as raised:
-        await ListOrders(Rows())("ana", -1, "")
+        await ListOrders(Rows())("ana", -1, "", OrderFilter())
     assert raised.value.violations[0][0] == "page_size"
 
 

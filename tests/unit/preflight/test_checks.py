@@ -45,7 +45,7 @@ def redis_setting(name: str, value: str) -> Facts:
 
 W, P = Level.WARNING, Level.PROBLEM
 BROKEN = [
-    ("processes", P, facts(processes={"governor": "no answer on port 50091"}), "governor"),
+    ("processes", P, facts(processes={"governor": "no answer on port 15091"}), "governor"),
     ("clusters", P, facts(envoy=envoy(clusters={"checkout": (0, 2)})), "checkout"),
     ("clusters", W, facts(envoy=envoy(clusters={"checkout": (1, 2)})), "1 of 2"),
     ("faults", P, facts(envoy=envoy(faults={"chaos.wallet.abort_percent": "50"})), "chaos.wallet"),

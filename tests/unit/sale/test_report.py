@@ -63,3 +63,14 @@ def test_the_funnel_is_of_the_taps() -> None:
 )
 def test_what_was_slow_follows_from_the_figures(changes: dict[str, object], words: str) -> None:
     assert words in " ".join(what_was_slow(verdict(**changes)))
+
+
+def test_the_seller_has_a_page_of_their_own() -> None:
+    row = {"revenue": "69,860.00 EUR", "average": "499.00 EUR", "orders": 140, "units": 141, "payment_failures": 3}
+    seller = {"seller_id": "peakmesh", "skus": [row | {"sku": "phone"}], "hours": [row | {"hour": "2026-11-27T00"}]}
+    page = render(verdict(seller=seller), samples())
+    for words in ("What the seller sees", "69,860.00 EUR", ">141<", "2026-11-27T00"):
+        assert words in page
+    off = render(verdict(seller={"seller_id": "peakmesh", "error": "FEATURE_DISABLED: off"}), samples())
+    assert "FEATURE_DISABLED: off" in off
+    assert "What the seller sees" not in render(verdict(), samples())

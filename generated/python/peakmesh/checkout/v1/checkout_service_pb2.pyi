@@ -256,7 +256,9 @@ class LineRefusal(_message.Message):
     message: _builtins.str
     """For the buyer's eyes."""
     final: _builtins.bool
-    """True: the line stays refused under this request_id. False: not known or not tried; repeat with the same request_id."""
+    """True: the line stays refused under this request_id, unless another call under it was ordering the line at the same
+    moment: then that order stands, and later answers tell it. False: not known or not tried; repeat with the same request_id.
+    """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """As ErrorInfo.metadata, such as `price_version` of PRICE_CHANGED."""

@@ -26,35 +26,35 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$peakmesh/ops/v1/toggle_service.proto\x12\x0fpeakmesh.ops.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x01\n\x06Toggle\x12\x0c\n\x04\x66lag\x18\x01 \x01(\t\x12\n\n\x02on\x18\x02 \x01(\x08\x12-\n\x06source\x18\x03 \x01(\x0e\x32\x1d.peakmesh.ops.v1.ToggleSource\x12\x0b\n\x03who\x18\x04 \x01(\t\x12\x0b\n\x03why\x18\x05 \x01(\t\x12\x0e\n\x06signal\x18\x06 \x01(\t\x12.\n\nsince_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05owner\x18\t \x01(\t\x12\x10\n\x08when_off\x18\n \x01(\t\"\xe5\x01\n\x0cToggleChange\x12/\n\x0b\x63hange_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x66lag\x18\x02 \x01(\t\x12\x0c\n\x04what\x18\x03 \x01(\t\x12-\n\x06source\x18\x04 \x01(\x0e\x32\x1d.peakmesh.ops.v1.ToggleSource\x12\x0b\n\x03who\x18\x05 \x01(\t\x12\x0b\n\x03why\x18\x06 \x01(\t\x12\x0e\n\x06signal\x18\x07 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12ListTogglesRequest\"?\n\x13ListTogglesResponse\x12(\n\x07toggles\x18\x01 \x03(\x0b\x32\x17.peakmesh.ops.v1.Toggle\"y\n\x10SetToggleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04\x66lag\x18\x02 \x01(\t\x12\n\n\x02on\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\'\n\x04hold\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"<\n\x11SetToggleResponse\x12\'\n\x06toggle\x18\x01 \x01(\x0b\x32\x17.peakmesh.ops.v1.Toggle\"F\n\x12\x43learToggleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04\x66lag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\">\n\x13\x43learToggleResponse\x12\'\n\x06toggle\x18\x01 \x01(\x0b\x32\x17.peakmesh.ops.v1.Toggle\"A\n\x18ListToggleChangesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"d\n\x19ListToggleChangesResponse\x12.\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1d.peakmesh.ops.v1.ToggleChange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x81\x01\n\x0cToggleSource\x12\x1d\n\x19TOGGLE_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n\x15TOGGLE_SOURCE_DEFAULT\x10\x01\x12\x1b\n\x17TOGGLE_SOURCE_AUTOMATIC\x10\x02\x12\x1a\n\x16TOGGLE_SOURCE_OVERRIDE\x10\x03\x32\x83\x03\n\rToggleService\x12X\n\x0bListToggles\x12#.peakmesh.ops.v1.ListTogglesRequest\x1a$.peakmesh.ops.v1.ListTogglesResponse\x12R\n\tSetToggle\x12!.peakmesh.ops.v1.SetToggleRequest\x1a\".peakmesh.ops.v1.SetToggleResponse\x12X\n\x0b\x43learToggle\x12#.peakmesh.ops.v1.ClearToggleRequest\x1a$.peakmesh.ops.v1.ClearToggleResponse\x12j\n\x11ListToggleChanges\x12).peakmesh.ops.v1.ListToggleChangesRequest\x1a*.peakmesh.ops.v1.ListToggleChangesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$peakmesh/ops/v1/toggle_service.proto\x12\x0fpeakmesh.ops.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x02\n\x06Toggle\x12\x0c\n\x04\x66lag\x18\x01 \x01(\t\x12\n\n\x02on\x18\x02 \x01(\x08\x12-\n\x06source\x18\x03 \x01(\x0e\x32\x1d.peakmesh.ops.v1.ToggleSource\x12\x0b\n\x03who\x18\x04 \x01(\t\x12\x0b\n\x03why\x18\x05 \x01(\t\x12\x0e\n\x06signal\x18\x06 \x01(\t\x12.\n\nsince_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05owner\x18\t \x01(\t\x12\x10\n\x08when_off\x18\n \x01(\t\x12\x11\n\tremove_by\x18\x0b \x01(\t\"\xf7\x01\n\x0cToggleChange\x12/\n\x0b\x63hange_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x66lag\x18\x02 \x01(\t\x12\x0c\n\x04what\x18\x03 \x01(\t\x12-\n\x06source\x18\x04 \x01(\x0e\x32\x1d.peakmesh.ops.v1.ToggleSource\x12\x0b\n\x03who\x18\x05 \x01(\t\x12\x0b\n\x03why\x18\x06 \x01(\t\x12\x0e\n\x06signal\x18\x07 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65ntry_id\x18\t \x01(\t\"\x14\n\x12ListTogglesRequest\"?\n\x13ListTogglesResponse\x12(\n\x07toggles\x18\x01 \x03(\x0b\x32\x17.peakmesh.ops.v1.Toggle\"y\n\x10SetToggleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04\x66lag\x18\x02 \x01(\t\x12\n\n\x02on\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\'\n\x04hold\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"<\n\x11SetToggleResponse\x12\'\n\x06toggle\x18\x01 \x01(\x0b\x32\x17.peakmesh.ops.v1.Toggle\"F\n\x12\x43learToggleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04\x66lag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\">\n\x13\x43learToggleResponse\x12\'\n\x06toggle\x18\x01 \x01(\x0b\x32\x17.peakmesh.ops.v1.Toggle\"A\n\x18ListToggleChangesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"d\n\x19ListToggleChangesResponse\x12.\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1d.peakmesh.ops.v1.ToggleChange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x81\x01\n\x0cToggleSource\x12\x1d\n\x19TOGGLE_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n\x15TOGGLE_SOURCE_DEFAULT\x10\x01\x12\x1b\n\x17TOGGLE_SOURCE_AUTOMATIC\x10\x02\x12\x1a\n\x16TOGGLE_SOURCE_OVERRIDE\x10\x03\x32\x83\x03\n\rToggleService\x12X\n\x0bListToggles\x12#.peakmesh.ops.v1.ListTogglesRequest\x1a$.peakmesh.ops.v1.ListTogglesResponse\x12R\n\tSetToggle\x12!.peakmesh.ops.v1.SetToggleRequest\x1a\".peakmesh.ops.v1.SetToggleResponse\x12X\n\x0b\x43learToggle\x12#.peakmesh.ops.v1.ClearToggleRequest\x1a$.peakmesh.ops.v1.ClearToggleResponse\x12j\n\x11ListToggleChanges\x12).peakmesh.ops.v1.ListToggleChangesRequest\x1a*.peakmesh.ops.v1.ListToggleChangesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peakmesh.ops.v1.toggle_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TOGGLESOURCE']._serialized_start=1188
-  _globals['_TOGGLESOURCE']._serialized_end=1317
+  _globals['_TOGGLESOURCE']._serialized_start=1225
+  _globals['_TOGGLESOURCE']._serialized_end=1354
   _globals['_TOGGLE']._serialized_start=123
-  _globals['_TOGGLE']._serialized_end=376
-  _globals['_TOGGLECHANGE']._serialized_start=379
-  _globals['_TOGGLECHANGE']._serialized_end=608
-  _globals['_LISTTOGGLESREQUEST']._serialized_start=610
-  _globals['_LISTTOGGLESREQUEST']._serialized_end=630
-  _globals['_LISTTOGGLESRESPONSE']._serialized_start=632
-  _globals['_LISTTOGGLESRESPONSE']._serialized_end=695
-  _globals['_SETTOGGLEREQUEST']._serialized_start=697
-  _globals['_SETTOGGLEREQUEST']._serialized_end=818
-  _globals['_SETTOGGLERESPONSE']._serialized_start=820
-  _globals['_SETTOGGLERESPONSE']._serialized_end=880
-  _globals['_CLEARTOGGLEREQUEST']._serialized_start=882
-  _globals['_CLEARTOGGLEREQUEST']._serialized_end=952
-  _globals['_CLEARTOGGLERESPONSE']._serialized_start=954
-  _globals['_CLEARTOGGLERESPONSE']._serialized_end=1016
-  _globals['_LISTTOGGLECHANGESREQUEST']._serialized_start=1018
-  _globals['_LISTTOGGLECHANGESREQUEST']._serialized_end=1083
-  _globals['_LISTTOGGLECHANGESRESPONSE']._serialized_start=1085
-  _globals['_LISTTOGGLECHANGESRESPONSE']._serialized_end=1185
-  _globals['_TOGGLESERVICE']._serialized_start=1320
-  _globals['_TOGGLESERVICE']._serialized_end=1707
+  _globals['_TOGGLE']._serialized_end=395
+  _globals['_TOGGLECHANGE']._serialized_start=398
+  _globals['_TOGGLECHANGE']._serialized_end=645
+  _globals['_LISTTOGGLESREQUEST']._serialized_start=647
+  _globals['_LISTTOGGLESREQUEST']._serialized_end=667
+  _globals['_LISTTOGGLESRESPONSE']._serialized_start=669
+  _globals['_LISTTOGGLESRESPONSE']._serialized_end=732
+  _globals['_SETTOGGLEREQUEST']._serialized_start=734
+  _globals['_SETTOGGLEREQUEST']._serialized_end=855
+  _globals['_SETTOGGLERESPONSE']._serialized_start=857
+  _globals['_SETTOGGLERESPONSE']._serialized_end=917
+  _globals['_CLEARTOGGLEREQUEST']._serialized_start=919
+  _globals['_CLEARTOGGLEREQUEST']._serialized_end=989
+  _globals['_CLEARTOGGLERESPONSE']._serialized_start=991
+  _globals['_CLEARTOGGLERESPONSE']._serialized_end=1053
+  _globals['_LISTTOGGLECHANGESREQUEST']._serialized_start=1055
+  _globals['_LISTTOGGLECHANGESREQUEST']._serialized_end=1120
+  _globals['_LISTTOGGLECHANGESRESPONSE']._serialized_start=1122
+  _globals['_LISTTOGGLECHANGESRESPONSE']._serialized_end=1222
+  _globals['_TOGGLESERVICE']._serialized_start=1357
+  _globals['_TOGGLESERVICE']._serialized_end=1744
 # @@protoc_insertion_point(module_scope)

@@ -65,6 +65,7 @@ class Toggle(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     WHEN_OFF_FIELD_NUMBER: _builtins.int
+    REMOVE_BY_FIELD_NUMBER: _builtins.int
     flag: _builtins.str
     """Its flag's key, as `purchase-history`."""
     on: _builtins.bool
@@ -81,6 +82,8 @@ class Toggle(_message.Message):
     """The team that answers for it."""
     when_off: _builtins.str
     """What a buyer notices while it is off."""
+    remove_by: _builtins.str
+    """The day by which the flag is to be gone, as 2028-11-30."""
     @_builtins.property
     def since_time(self) -> _timestamp_pb2.Timestamp:
         """Since when; unset for a default."""
@@ -102,10 +105,11 @@ class Toggle(_message.Message):
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         owner: _builtins.str = ...,
         when_off: _builtins.str = ...,
+        remove_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "since_time", b"since_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "flag", b"flag", "on", b"on", "owner", b"owner", "signal", b"signal", "since_time", b"since_time", "source", b"source", "when_off", b"when_off", "who", b"who", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "flag", b"flag", "on", b"on", "owner", b"owner", "remove_by", b"remove_by", "signal", b"signal", "since_time", b"since_time", "source", b"source", "when_off", b"when_off", "who", b"who", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -125,6 +129,7 @@ class ToggleChange(_message.Message):
     WHY_FIELD_NUMBER: _builtins.int
     SIGNAL_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    ENTRY_ID_FIELD_NUMBER: _builtins.int
     flag: _builtins.str
     """The feature."""
     what: _builtins.str
@@ -137,6 +142,8 @@ class ToggleChange(_message.Message):
     """Why, in words."""
     signal: _builtins.str
     """What was measured, where the governor decided."""
+    entry_id: _builtins.str
+    """Its place in the journal; grows."""
     @_builtins.property
     def change_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -156,10 +163,11 @@ class ToggleChange(_message.Message):
         why: _builtins.str = ...,
         signal: _builtins.str = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        entry_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "expire_time", b"expire_time", "flag", b"flag", "signal", b"signal", "source", b"source", "what", b"what", "who", b"who", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "entry_id", b"entry_id", "expire_time", b"expire_time", "flag", b"flag", "signal", b"signal", "source", b"source", "what", b"what", "who", b"who", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,10 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from peakmesh.order.v1 import order_pb2 as peakmesh_dot_order_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%peakmesh/order/v1/order_service.proto\x12\x11peakmesh.order.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1dpeakmesh/order/v1/order.proto\"#\n\x0fGetOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\";\n\x10GetOrderResponse\x12\'\n\x05order\x18\x01 \x01(\x0b\x32\x18.peakmesh.order.v1.Order\":\n\x11ListOrdersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x12ListOrdersResponse\x12(\n\x06orders\x18\x01 \x03(\x0b\x32\x18.peakmesh.order.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x11WatchOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"=\n\x12WatchOrderResponse\x12\'\n\x05order\x18\x01 \x01(\x0b\x32\x18.peakmesh.order.v1.Order\"J\n\x12\x43\x61ncelOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\">\n\x13\x43\x61ncelOrderResponse\x12\'\n\x05order\x18\x01 \x01(\x0b\x32\x18.peakmesh.order.v1.Order2\xfc\x03\n\x0cOrderService\x12r\n\x08GetOrder\x12\".peakmesh.order.v1.GetOrderRequest\x1a#.peakmesh.order.v1.GetOrderResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12m\n\nListOrders\x12$.peakmesh.order.v1.ListOrdersRequest\x1a%.peakmesh.order.v1.ListOrdersResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/orders\x12\x80\x01\n\nWatchOrder\x12$.peakmesh.order.v1.WatchOrderRequest\x1a%.peakmesh.order.v1.WatchOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\x85\x01\n\x0b\x43\x61ncelOrder\x12%.peakmesh.order.v1.CancelOrderRequest\x1a&.peakmesh.order.v1.CancelOrderResponse\"\'\x82\xd3\xe4\x93\x02!\"\x1c/v1/orders/{order_id}:cancel:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%peakmesh/order/v1/order_service.proto\x12\x11peakmesh.order.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dpeakmesh/order/v1/order.proto\"#\n\x0fGetOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\";\n\x10GetOrderResponse\x12\'\n\x05order\x18\x01 \x01(\x0b\x32\x18.peakmesh.order.v1.Order\"\xc8\x01\n\x11ListOrdersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12-\n\x06states\x18\x03 \x03(\x0e\x32\x1d.peakmesh.order.v1.OrderState\x12-\n\tfrom_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nuntil_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"W\n\x12ListOrdersResponse\x12(\n\x06orders\x18\x01 \x03(\x0b\x32\x18.peakmesh.order.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x11WatchOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"=\n\x12WatchOrderResponse\x12\'\n\x05order\x18\x01 \x01(\x0b\x32\x18.peakmesh.order.v1.Order\"J\n\x12\x43\x61ncelOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\">\n\x13\x43\x61ncelOrderResponse\x12\'\n\x05order\x18\x01 \x01(\x0b\x32\x18.peakmesh.order.v1.Order\"z\n\x19GetSellerAnalyticsRequest\x12-\n\tfrom_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nuntil_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9b\x02\n\x1aGetSellerAnalyticsResponse\x12-\n\tfrom_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nuntil_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x06totals\x18\x03 \x03(\x0b\x32\x1f.peakmesh.order.v1.SalesFigures\x12-\n\x05hours\x18\x04 \x03(\x0b\x32\x1e.peakmesh.order.v1.HourFigures\x12+\n\x04skus\x18\x05 \x03(\x0b\x32\x1d.peakmesh.order.v1.SkuFigures\x12\x11\n\tmore_skus\x18\x06 \x01(\x08\"\xae\x01\n\x0cSalesFigures\x12#\n\x07revenue\x18\x01 \x01(\x0b\x32\x12.google.type.Money\x12\x0e\n\x06orders\x18\x02 \x01(\x03\x12\r\n\x05units\x18\x03 \x01(\x03\x12/\n\x13\x61verage_order_value\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12\x18\n\x10payment_failures\x18\x05 \x01(\x03\x12\x0f\n\x07refunds\x18\x06 \x01(\x03\"o\n\x0bHourFigures\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x07\x66igures\x18\x02 \x01(\x0b\x32\x1f.peakmesh.order.v1.SalesFigures\"K\n\nSkuFigures\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x30\n\x07\x66igures\x18\x02 \x01(\x0b\x32\x1f.peakmesh.order.v1.SalesFigures2\x8e\x05\n\x0cOrderService\x12r\n\x08GetOrder\x12\".peakmesh.order.v1.GetOrderRequest\x1a#.peakmesh.order.v1.GetOrderResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12m\n\nListOrders\x12$.peakmesh.order.v1.ListOrdersRequest\x1a%.peakmesh.order.v1.ListOrdersResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/orders\x12\x80\x01\n\nWatchOrder\x12$.peakmesh.order.v1.WatchOrderRequest\x1a%.peakmesh.order.v1.WatchOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\x85\x01\n\x0b\x43\x61ncelOrder\x12%.peakmesh.order.v1.CancelOrderRequest\x1a&.peakmesh.order.v1.CancelOrderResponse\"\'\x82\xd3\xe4\x93\x02!\"\x1c/v1/orders/{order_id}:cancel:\x01*\x12\x8f\x01\n\x12GetSellerAnalytics\x12,.peakmesh.order.v1.GetSellerAnalyticsRequest\x1a-.peakmesh.order.v1.GetSellerAnalyticsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/seller/analyticsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,22 +43,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERSERVICE'].methods_by_name['WatchOrder']._serialized_options = b'\202\323\344\223\002\035\022\033/v1/orders/{order_id}:watch'
   _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\202\323\344\223\002!\"\034/v1/orders/{order_id}:cancel:\001*'
-  _globals['_GETORDERREQUEST']._serialized_start=121
-  _globals['_GETORDERREQUEST']._serialized_end=156
-  _globals['_GETORDERRESPONSE']._serialized_start=158
-  _globals['_GETORDERRESPONSE']._serialized_end=217
-  _globals['_LISTORDERSREQUEST']._serialized_start=219
-  _globals['_LISTORDERSREQUEST']._serialized_end=277
-  _globals['_LISTORDERSRESPONSE']._serialized_start=279
-  _globals['_LISTORDERSRESPONSE']._serialized_end=366
-  _globals['_WATCHORDERREQUEST']._serialized_start=368
-  _globals['_WATCHORDERREQUEST']._serialized_end=405
-  _globals['_WATCHORDERRESPONSE']._serialized_start=407
-  _globals['_WATCHORDERRESPONSE']._serialized_end=468
-  _globals['_CANCELORDERREQUEST']._serialized_start=470
-  _globals['_CANCELORDERREQUEST']._serialized_end=544
-  _globals['_CANCELORDERRESPONSE']._serialized_start=546
-  _globals['_CANCELORDERRESPONSE']._serialized_end=608
-  _globals['_ORDERSERVICE']._serialized_start=611
-  _globals['_ORDERSERVICE']._serialized_end=1119
+  _globals['_ORDERSERVICE'].methods_by_name['GetSellerAnalytics']._loaded_options = None
+  _globals['_ORDERSERVICE'].methods_by_name['GetSellerAnalytics']._serialized_options = b'\202\323\344\223\002\026\022\024/v1/seller/analytics'
+  _globals['_GETORDERREQUEST']._serialized_start=179
+  _globals['_GETORDERREQUEST']._serialized_end=214
+  _globals['_GETORDERRESPONSE']._serialized_start=216
+  _globals['_GETORDERRESPONSE']._serialized_end=275
+  _globals['_LISTORDERSREQUEST']._serialized_start=278
+  _globals['_LISTORDERSREQUEST']._serialized_end=478
+  _globals['_LISTORDERSRESPONSE']._serialized_start=480
+  _globals['_LISTORDERSRESPONSE']._serialized_end=567
+  _globals['_WATCHORDERREQUEST']._serialized_start=569
+  _globals['_WATCHORDERREQUEST']._serialized_end=606
+  _globals['_WATCHORDERRESPONSE']._serialized_start=608
+  _globals['_WATCHORDERRESPONSE']._serialized_end=669
+  _globals['_CANCELORDERREQUEST']._serialized_start=671
+  _globals['_CANCELORDERREQUEST']._serialized_end=745
+  _globals['_CANCELORDERRESPONSE']._serialized_start=747
+  _globals['_CANCELORDERRESPONSE']._serialized_end=809
+  _globals['_GETSELLERANALYTICSREQUEST']._serialized_start=811
+  _globals['_GETSELLERANALYTICSREQUEST']._serialized_end=933
+  _globals['_GETSELLERANALYTICSRESPONSE']._serialized_start=936
+  _globals['_GETSELLERANALYTICSRESPONSE']._serialized_end=1219
+  _globals['_SALESFIGURES']._serialized_start=1222
+  _globals['_SALESFIGURES']._serialized_end=1396
+  _globals['_HOURFIGURES']._serialized_start=1398
+  _globals['_HOURFIGURES']._serialized_end=1509
+  _globals['_SKUFIGURES']._serialized_start=1511
+  _globals['_SKUFIGURES']._serialized_end=1586
+  _globals['_ORDERSERVICE']._serialized_start=1589
+  _globals['_ORDERSERVICE']._serialized_end=2243
 # @@protoc_insertion_point(module_scope)

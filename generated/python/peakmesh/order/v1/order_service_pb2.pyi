@@ -6,7 +6,9 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.type import money_pb2 as _money_pb2
 from peakmesh.order.v1 import order_pb2 as _order_pb2
 import builtins as _builtins
 import sys
@@ -73,19 +75,37 @@ class ListOrdersRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    FROM_TIME_FIELD_NUMBER: _builtins.int
+    UNTIL_TIME_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most this many; 0 means 50, more than 200 is cut to 200, negative is refused."""
     page_token: _builtins.str
-    """From the page before; empty for the first."""
+    """From the page before, of the same filters; empty for the first."""
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[_order_pb2.OrderState.ValueType]:
+        """Only orders in one of these states; empty: in any. PENDING and QUEUED have no row to be listed and are refused."""
+
+    @_builtins.property
+    def from_time(self) -> _timestamp_pb2.Timestamp:
+        """Only orders accepted then or later; unset: from the first on."""
+
+    @_builtins.property
+    def until_time(self) -> _timestamp_pb2.Timestamp:
+        """Only orders accepted before; unset: to the last. After `from_time`."""
+
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        states: _abc.Iterable[_order_pb2.OrderState.ValueType] | None = ...,
+        from_time: _timestamp_pb2.Timestamp | None = ...,
+        until_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from_time", b"from_time", "until_time", b"until_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_time", b"from_time", "page_size", b"page_size", "page_token", b"page_token", "states", b"states", "until_time", b"until_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -218,3 +238,191 @@ class CancelOrderResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelOrderResponse: _TypeAlias = CancelOrderResponse  # noqa: Y015
+
+@_typing.final
+class GetSellerAnalyticsRequest(_message.Message):
+    """Asks what a seller's goods brought in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_TIME_FIELD_NUMBER: _builtins.int
+    UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def from_time(self) -> _timestamp_pb2.Timestamp:
+        """Orders accepted then or later; unset: 24 hours before `until_time`."""
+
+    @_builtins.property
+    def until_time(self) -> _timestamp_pb2.Timestamp:
+        """Orders accepted before; unset: now. After `from_time`, by at most 31 days."""
+
+    def __init__(
+        self,
+        *,
+        from_time: _timestamp_pb2.Timestamp | None = ...,
+        until_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from_time", b"from_time", "until_time", b"until_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_time", b"from_time", "until_time", b"until_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSellerAnalyticsRequest: _TypeAlias = GetSellerAnalyticsRequest  # noqa: Y015
+
+@_typing.final
+class GetSellerAnalyticsResponse(_message.Message):
+    """Answers GetSellerAnalytics. All of it is of one moment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_TIME_FIELD_NUMBER: _builtins.int
+    UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    SKUS_FIELD_NUMBER: _builtins.int
+    MORE_SKUS_FIELD_NUMBER: _builtins.int
+    more_skus: _builtins.bool
+    """There are more SKUs than `skus` holds."""
+    @_builtins.property
+    def from_time(self) -> _timestamp_pb2.Timestamp:
+        """The time asked about."""
+
+    @_builtins.property
+    def until_time(self) -> _timestamp_pb2.Timestamp:
+        """The end of it, exclusive."""
+
+    @_builtins.property
+    def totals(self) -> _containers.RepeatedCompositeFieldContainer[Global___SalesFigures]:
+        """All of it; one a currency, in the order of their codes. Empty where there was no order."""
+
+    @_builtins.property
+    def hours(self) -> _containers.RepeatedCompositeFieldContainer[Global___HourFigures]:
+        """By hour of acceptance, UTC, oldest first; hours without orders are left out. The first and last may be cut."""
+
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedCompositeFieldContainer[Global___SkuFigures]:
+        """By SKU, highest revenue first; at most 500."""
+
+    def __init__(
+        self,
+        *,
+        from_time: _timestamp_pb2.Timestamp | None = ...,
+        until_time: _timestamp_pb2.Timestamp | None = ...,
+        totals: _abc.Iterable[Global___SalesFigures] | None = ...,
+        hours: _abc.Iterable[Global___HourFigures] | None = ...,
+        skus: _abc.Iterable[Global___SkuFigures] | None = ...,
+        more_skus: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from_time", b"from_time", "until_time", b"until_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_time", b"from_time", "hours", b"hours", "more_skus", b"more_skus", "skus", b"skus", "totals", b"totals", "until_time", b"until_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSellerAnalyticsResponse: _TypeAlias = GetSellerAnalyticsResponse  # noqa: Y015
+
+@_typing.final
+class SalesFigures(_message.Message):
+    """What was sold in one currency."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVENUE_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    AVERAGE_ORDER_VALUE_FIELD_NUMBER: _builtins.int
+    PAYMENT_FAILURES_FIELD_NUMBER: _builtins.int
+    REFUNDS_FIELD_NUMBER: _builtins.int
+    orders: _builtins.int
+    """Orders that `revenue` is of."""
+    units: _builtins.int
+    """Units in those orders."""
+    payment_failures: _builtins.int
+    """Orders that ended PAYMENT_FAILED."""
+    refunds: _builtins.int
+    """Orders that were paid and given back: REFUNDED."""
+    @_builtins.property
+    def revenue(self) -> _money_pb2.Money:
+        """Goods at their price, less what promotions took off, of orders that are PAID or TO_SHIP. Without shipping, which is
+        the carrier's. What was given back (REFUNDED) and what never was paid is not in it.
+        """
+
+    @_builtins.property
+    def average_order_value(self) -> _money_pb2.Money:
+        """`revenue` a paid order, half a cent up; unset without one."""
+
+    def __init__(
+        self,
+        *,
+        revenue: _money_pb2.Money | None = ...,
+        orders: _builtins.int = ...,
+        units: _builtins.int = ...,
+        average_order_value: _money_pb2.Money | None = ...,
+        payment_failures: _builtins.int = ...,
+        refunds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["average_order_value", b"average_order_value", "revenue", b"revenue"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_order_value", b"average_order_value", "orders", b"orders", "payment_failures", b"payment_failures", "refunds", b"refunds", "revenue", b"revenue", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SalesFigures: _TypeAlias = SalesFigures  # noqa: Y015
+
+@_typing.final
+class HourFigures(_message.Message):
+    """One hour."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_TIME_FIELD_NUMBER: _builtins.int
+    FIGURES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Its beginning."""
+
+    @_builtins.property
+    def figures(self) -> Global___SalesFigures:
+        """What was sold in it."""
+
+    def __init__(
+        self,
+        *,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        figures: Global___SalesFigures | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HourFigures: _TypeAlias = HourFigures  # noqa: Y015
+
+@_typing.final
+class SkuFigures(_message.Message):
+    """One SKU."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    FIGURES_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """What was sold."""
+    @_builtins.property
+    def figures(self) -> Global___SalesFigures:
+        """How much of it."""
+
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        figures: Global___SalesFigures | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkuFigures: _TypeAlias = SkuFigures  # noqa: Y015

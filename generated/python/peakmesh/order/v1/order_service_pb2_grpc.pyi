@@ -36,7 +36,7 @@ class OrderServiceStub:
     GetOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]
     """One order; answered from the reservation while the database has no row. Errors: INVALID_FIELD, ORDER_NOT_FOUND."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]
-    """The caller's orders, newest first. Errors: INVALID_FIELD."""
+    """The caller's orders, newest first: those the database has. Shed under load. Errors: INVALID_FIELD, OVERLOADED."""
     WatchOrder: _grpc.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.WatchOrderResponse]
     """The order as it is, then each move, none left out; ends with OK at a terminal state. UNAVAILABLE: watch again.
     Errors: INVALID_FIELD, ORDER_NOT_FOUND, OVERLOADED.
@@ -45,6 +45,11 @@ class OrderServiceStub:
     """Gives an order up: at once before its charge, by a refund after it. Asked again, the answer is the same.
     Errors: INVALID_FIELD, ORDER_NOT_FOUND, ILLEGAL_STATE with RetryInfo while it has no row or is being charged, and
     without where it ended otherwise or its parcel was collected.
+    """
+    GetSellerAnalytics: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.GetSellerAnalyticsRequest, _order_service_pb2.GetSellerAnalyticsResponse]
+    """What the caller's goods brought in; role `seller`, their own goods alone. An order counts by when it was accepted, as
+    it stands now. Shed under load, and where it takes the database over 1.5 s: OVERLOADED; ask later or for less time.
+    Errors: INVALID_FIELD, ROLE_REQUIRED, OVERLOADED.
     """
 
 @_typing.type_check_only
@@ -55,7 +60,7 @@ class OrderServiceAsyncStub(OrderServiceStub):
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]  # type: ignore[assignment]
     """One order; answered from the reservation while the database has no row. Errors: INVALID_FIELD, ORDER_NOT_FOUND."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
-    """The caller's orders, newest first. Errors: INVALID_FIELD."""
+    """The caller's orders, newest first: those the database has. Shed under load. Errors: INVALID_FIELD, OVERLOADED."""
     WatchOrder: _aio.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.WatchOrderResponse]  # type: ignore[assignment]
     """The order as it is, then each move, none left out; ends with OK at a terminal state. UNAVAILABLE: watch again.
     Errors: INVALID_FIELD, ORDER_NOT_FOUND, OVERLOADED.
@@ -64,6 +69,11 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """Gives an order up: at once before its charge, by a refund after it. Asked again, the answer is the same.
     Errors: INVALID_FIELD, ORDER_NOT_FOUND, ILLEGAL_STATE with RetryInfo while it has no row or is being charged, and
     without where it ended otherwise or its parcel was collected.
+    """
+    GetSellerAnalytics: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetSellerAnalyticsRequest, _order_service_pb2.GetSellerAnalyticsResponse]  # type: ignore[assignment]
+    """What the caller's goods brought in; role `seller`, their own goods alone. An order counts by when it was accepted, as
+    it stands now. Shed under load, and where it takes the database over 1.5 s: OVERLOADED; ask later or for less time.
+    Errors: INVALID_FIELD, ROLE_REQUIRED, OVERLOADED.
     """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -83,7 +93,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.ListOrdersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.ListOrdersResponse, _abc.Awaitable[_order_service_pb2.ListOrdersResponse]]:
-        """The caller's orders, newest first. Errors: INVALID_FIELD."""
+        """The caller's orders, newest first: those the database has. Shed under load. Errors: INVALID_FIELD, OVERLOADED."""
 
     @_abc_1.abstractmethod
     def WatchOrder(
@@ -104,6 +114,17 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives an order up: at once before its charge, by a refund after it. Asked again, the answer is the same.
         Errors: INVALID_FIELD, ORDER_NOT_FOUND, ILLEGAL_STATE with RetryInfo while it has no row or is being charged, and
         without where it ended otherwise or its parcel was collected.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSellerAnalytics(
+        self,
+        request: _order_service_pb2.GetSellerAnalyticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_service_pb2.GetSellerAnalyticsResponse, _abc.Awaitable[_order_service_pb2.GetSellerAnalyticsResponse]]:
+        """What the caller's goods brought in; role `seller`, their own goods alone. An order counts by when it was accepted, as
+        it stands now. Shed under load, and where it takes the database over 1.5 s: OVERLOADED; ask later or for less time.
+        Errors: INVALID_FIELD, ROLE_REQUIRED, OVERLOADED.
         """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,45 @@
+"""Replace a user's picture, off the event loop and few at a time."""
+
+import asyncio
+from collections.abc import Callable
+from hashlib import blake2b
+
+from engagement_svc.avatar import make_avatar
+from engagement_svc.avatar_store import Avatar, Avatars, Update
+from engagement_svc.metrics import AVATARS
+from meshkit.errors import InvalidFields, Overloaded
+
+WAITING = 16
+
+
+class UpdateAvatar:
+    """`at_once` pictures are resized, WAITING more wait: each is up to 2 MiB here and 100 MB while it is decoded."""
+
+    def __init__(self, avatars: Avatars, at_once: int, now_ms: Callable[[], int]) -> None:
+        self._avatars, self._now_ms = avatars, now_ms
+        self._slots, self._inside, self._most = asyncio.Semaphore(at_once), 0, at_once + WAITING
+
+    async def __call__(self, user_id: str, request_id: str, image: bytes) -> Avatar:
+        """Raises InvalidFields, RequestIdReused, Overloaded, DependencyUnavailable."""
+        digest = blake2b(image, digest_size=16).hexdigest()
+        known = await self._avatars.known(user_id, request_id, digest)
+        if known is not None:
+            return known
+        small = await self._resized(image)
+        replaced = await self._avatars.replace(Update(user_id, request_id, digest, small, self._now_ms()))
+        AVATARS.labels("replaced").inc()
+        return replaced
+
+    async def _resized(self, image: bytes) -> bytes:
+        if self._inside >= self._most:
+            AVATARS.labels("overloaded").inc()
+            raise Overloaded("too many pictures at once", retry_after=2.0)
+        self._inside += 1
+        try:
+            async with self._slots:
+                return await asyncio.to_thread(make_avatar, image)
+        except InvalidFields:
+            AVATARS.labels("refused").inc()
+            raise
+        finally:
+            self._inside -= 1

@@ -1,0 +1,98 @@
+"""Pictures from outside: what is taken, what is refused, and what is left of it."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from engagement_svc.avatar import MOST_BYTES, SIDE, make_avatar
+from meshkit.errors import InvalidFields
+
+
+def picture(kind: str, size: tuple[int, int] = (400, 300), **options: Any) -> bytes:
+    held = io.BytesIO()
+    made = Image.new("RGB", size, (200, 30, 30))
+    made.paste((30, 30, 200), (0, 0, size[0] // 2, size[1]))
+    made.save(held, kind, **options)
+    return held.getvalue()
+
+
+def colour_at(avatar: bytes, place: tuple[int, int]) -> Any:
+    return opened(avatar).convert("RGB").getpixel(place)
+
+
+def opened(avatar: bytes) -> Image.Image:
+    found = Image.open(io.BytesIO(avatar))
+    found.load()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("size", [(400, 300), (1, 1), (37, 4_000), (5_000, 5_000)])
+def test_what_is_taken_becomes_a_small_square_webp(kind: str, size: tuple[int, int]) -> None:
+    found = opened(make_avatar(picture(kind, size)))
+    assert (found.format, found.size) == ("WEBP", (SIDE, SIDE))
+
+
+def test_of_its_metadata_nothing_is_left() -> None:
+    exif = Image.Exif()
+    exif[0x010F], exif[0x8825] = "a camera", {1: "N", 2: (52.0, 31.0, 12.0)}
+    sent = picture("JPEG", exif=exif, comment=b"where I live", icc_profile=b"x" * 500)
+    assert b"a camera" in sent
+    made = make_avatar(sent)
+    assert not any(part in made for part in (b"EXIF", b"ICCP", b"XMP", b"camera", b"live"))
+    assert not opened(made).getexif()
+
+
+def test_a_picture_taken_sideways_stands_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90° clockwise: its left half is above
+    red, _, blue = colour_at(make_avatar(picture("JPEG", (400, 400), exif=exif)), (128, 10))
+    assert blue > red
+
+
+def test_of_a_moving_one_the_first_picture_is_taken() -> None:
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    held = io.BytesIO()
+    frames[0].save(held, "WEBP", save_all=True, append_images=frames[1:], duration=100)
+    red, _, blue = colour_at(make_avatar(held.getvalue()), (128, 128))
+    assert red > blue
+
+
+def png_of(width: int, height: int) -> bytes:
+    """Says that it is so large; its data are a few zeros."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100_000)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        b"",
+        b"\xff" * 64,
+        b"GIF89a" + b"\0" * 64,
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        picture("PNG")[:200],
+        picture("JPEG")[:300],
+        picture("WEBP")[:60],
+        picture("GIF"),
+        picture("TIFF"),
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 100,
+        png_of(60_000, 60_000),
+        png_of(2**31 - 1, 2**31 - 1),
+        png_of(0, 10),
+        b"\x89PNG" + b"x" * MOST_BYTES,
+    ],
+    ids=lambda image: f"{image[:12]!r}-{len(image)}",
+)
+def test_what_is_no_picture_or_a_bomb_is_refused_by_its_field(image: bytes) -> None:
+    with pytest.raises(InvalidFields) as raised:
+        make_avatar(image)
+    assert [field for field, _ in raised.value.violations] == ["image"]

@@ -1,0 +1,92 @@
+"""The calls a scenario's load is made of, each a buyer's own."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import grpc
+
+from meshkit.identity import Role, TokenIssuer
+from meshkit.rpc.client import Metadata, call
+from peakmesh.checkout.v1 import cart_service_pb2 as cart
+from peakmesh.checkout.v1 import cart_service_pb2_grpc as cart_rpc
+from peakmesh.checkout.v1 import catalog_service_pb2 as catalog
+from peakmesh.checkout.v1 import catalog_service_pb2_grpc as catalog_rpc
+from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
+from peakmesh.checkout.v1 import checkout_service_pb2_grpc as checkout_rpc
+from peakmesh.order.v1.order_pb2 import ShippingAddress
+from peakmesh.promotion.v1.promotion_service_pb2 import PromotionState
+
+TIMEOUT_SECONDS = 5.0
+VOUCHER = "WELCOME10"
+ADDRESS = ShippingAddress(
+    recipient="A Buyer", street="High Street 1", city="Berlin", postal_code="10115", country_code="DE"
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the load plays: the gateway, and one offer with units enough. `heads`: metadata of every call."""
+
+    gateway: grpc.aio.Channel
+    issuer: TokenIssuer
+    sale_id: str
+    sku: str
+    price_version: int
+    heads: Metadata = ()
+
+    async def ask(self, stub: Any, method: str, request: Any, user: str) -> Any:
+        """Raises PeakmeshError."""
+        metadata = (("authorization", f"Bearer {self.issuer.issue(user, Role.BUYER)}"), *self.heads)
+        asked = getattr(stub(self.gateway), method)
+        return await call(asked, request, timeout=TIMEOUT_SECONDS, dependency="the gateway", metadata=metadata)
+
+
+async def _order(stage: Stage, user: str, voucher: str = "") -> checkout.PlaceOrderResponse:
+    request = checkout.PlaceOrderRequest(
+        sale_id=stage.sale_id,
+        sku=stage.sku,
+        quantity=1,
+        request_id=str(uuid4()),
+        shipping_address=ADDRESS,
+        price_version=stage.price_version,
+        voucher_code=voucher,
+    )
+    answer: checkout.PlaceOrderResponse = await stage.ask(checkout_rpc.CheckoutServiceStub, "PlaceOrder", request, user)
+    return answer
+
+
+async def order(stage: Stage, user: str) -> str:
+    return _acceptance((await _order(stage, user)).acceptance)
+
+
+async def order_with_voucher(stage: Stage, user: str) -> str:
+    """Answers what became of the voucher: APPLIED, UNAVAILABLE (the fallback: list price), REFUSED."""
+    answer = await _order(stage, user, VOUCHER)
+    return PromotionState.Name(answer.promotion.state).removeprefix("PROMOTION_STATE_")
+
+
+async def shop(stage: Stage, user: str) -> str:
+    """Search → cart → checkout, timed as one. Answers the order's acceptance."""
+    query = catalog.SearchProductsRequest(query="phone")
+    await stage.ask(catalog_rpc.CatalogServiceStub, "SearchProducts", query, user)
+    item = cart.AddItemRequest(request_id=str(uuid4()), sale_id=stage.sale_id, sku=stage.sku, quantity=1)
+    await stage.ask(cart_rpc.CartServiceStub, "AddItem", item, user)
+    request = checkout.CheckoutCartRequest(request_id=str(uuid4()), shipping_address=ADDRESS)
+    answer = await stage.ask(checkout_rpc.CheckoutServiceStub, "CheckoutCart", request, user)
+    line = answer.lines[0]
+    return _acceptance(line.order.acceptance) if line.HasField("order") else str(line.refusal.reason)
+
+
+def _acceptance(value: Any) -> str:
+    return checkout.Acceptance.Name(value).removeprefix("ACCEPTANCE_")
+
+
+CALLS: Mapping[str, Callable[[Stage, str], Awaitable[str]]] = {
+    "order": order,
+    "order_with_voucher": order_with_voucher,
+    "shop": shop,
+}
+# An answer of one of these words is what its caller wanted, whatever price it got.
+GOOD = {"QUEUED", "PENDING", "APPLIED", "UNAVAILABLE", "REFUSED"}

@@ -1,0 +1,138 @@
+"""Plays a scenario: load and watch from the first second to the last, actions at their times, then the verdict."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from meshkit.ports import Ports
+from tools.chaos.act import Acting
+from tools.chaos.calls import CALLS, Stage
+from tools.chaos.expect import Back, Settles, Verdict
+from tools.chaos.load import load
+from tools.chaos.scenario import HEALING, Action, Scenario
+from tools.chaos.timeline import Done, Timeline
+from tools.chaos.watch import at_rest, watch
+
+POLL_SECONDS, TAIL_SECONDS = 0.25, 1.0
+REST_POLL_SECONDS, REST_WITHIN_SECONDS = 0.1, 60.0
+
+
+@dataclass(frozen=True)
+class Played:
+    timeline: Timeline
+    verdicts: list[Verdict]
+
+    @property
+    def held(self) -> bool:
+        return all(each.held for each in self.verdicts)
+
+
+async def play(
+    scenario: Scenario,
+    stage: Stage,
+    acting: Acting,
+    ports: Ports,
+    unsettled: Callable[[], Awaitable[int]],
+    tell: Callable[[str], None],
+) -> Played:
+    """`unsettled`: accepted orders that have not ended. Raises ValueError for a load we do not know, and what an
+    action raises; `acting` is the caller's to leave."""
+    unknown = sorted(set(scenario.load) - set(CALLS))
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: no such call; there are: {', '.join(CALLS)}")
+    try:
+        timeline = await _played(scenario, stage, acting, ports, unsettled, tell)
+    except BaseExceptionGroup as group:
+        raise first_of(group) from None
+    timeline.calls.sort(key=lambda each: each.at)
+    return Played(timeline, [each.judge(timeline) for each in scenario.expects])
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What went wrong first in a task group, or in one within it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _played(
+    scenario: Scenario,
+    stage: Stage,
+    acting: Acting,
+    ports: Ports,
+    unsettled: Callable[[], Awaitable[int]],
+    tell: Callable[[str], None],
+) -> Timeline:
+    timeline, began = Timeline(), time.monotonic()
+
+    def clock() -> float:
+        return time.monotonic() - began
+
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(watch(timeline, ports, clock))
+        loads = [
+            group.create_task(load(stage, name, rate, timeline, clock, stop)) for name, rate in scenario.load.items()
+        ]
+        late = await _rest(scenario.actions[0].at if scenario.actions else 0.0, timeline, clock)
+        for action in scenario.actions:
+            await _act(action, late, acting, timeline, clock, tell)
+        await _after(scenario, timeline, clock)
+        stop.set()
+        await asyncio.wait(loads)
+        timeline.ended = clock()
+        watching.cancel()
+    await _settle(scenario, timeline, unsettled, clock)
+    return timeline
+
+
+async def _rest(until: float, timeline: Timeline, clock: Callable[[], float]) -> float:
+    """Waits for so many seconds with every breaker closed: what is open before a fault says nothing about it, and such
+    seconds are not healthy ones. Answers by how many seconds all actions are late for that. Raises ValueError."""
+    while clock() - timeline.healthy_from < until:
+        if clock() > until + REST_WITHIN_SECONDS:
+            raise ValueError("a breaker is open without any fault: the mesh is too busy, or something in it is down")
+        await asyncio.sleep(min(REST_POLL_SECONDS, max(0.0, until - clock() + timeline.healthy_from)))
+        if not at_rest(timeline):
+            timeline.healthy_from = clock()
+    return timeline.healthy_from
+
+
+async def _act(
+    action: Action,
+    late: float,
+    acting: Acting,
+    timeline: Timeline,
+    clock: Callable[[], float],
+    tell: Callable[[str], None],
+) -> None:
+    await asyncio.sleep(max(0.0, action.at + late - clock()))
+    begun = clock()
+    await acting(action)
+    timeline.done.append(Done(begun, clock(), action.words, action.do in HEALING))
+    tell(f"{begun:5.1f} s  {action.words}")
+
+
+async def _after(scenario: Scenario, timeline: Timeline, clock: Callable[[], float]) -> None:
+    """Its time, or a second longer than what must come back takes to be back."""
+    back = [each for each in scenario.expects if isinstance(each, Back)]
+    until = clock() + scenario.after
+    while clock() < until:
+        await asyncio.sleep(POLL_SECONDS)
+        timeline.ended = clock()
+        if back and all(each.judge(timeline).held for each in back):
+            until, back = min(until, clock() + TAIL_SECONDS), []
+
+
+async def _settle(
+    scenario: Scenario, timeline: Timeline, unsettled: Callable[[], Awaitable[int]], clock: Callable[[], float]
+) -> None:
+    """Waits only where the scenario asserts it."""
+    patience = max((each.within for each in scenario.expects if isinstance(each, Settles)), default=None)
+    while patience is not None:
+        timeline.unsettled = await unsettled()
+        timeline.settled_after = clock() - timeline.ended
+        if timeline.unsettled == 0 or timeline.settled_after >= patience:
+            return
+        await asyncio.sleep(POLL_SECONDS)

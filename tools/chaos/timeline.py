@@ -1,0 +1,102 @@
+"""What happened in a run, second by second: the calls, the actions, and what the mesh's metrics said."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client import Metric
+
+# The first second of a load pays for connections and cold caches; what is healthy is measured behind it.
+WARM_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`at`: when it was due. `ms`: from then to its answer, a late send included. `outcome`: an answer's or an
+    error's own word."""
+
+    at: float
+    call: str
+    ms: float
+    ok: bool
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One action, from `begun` to `ended`. `heals`: it takes back what an earlier one did."""
+
+    begun: float
+    ended: float
+    words: str
+    heals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The values of one metrics page, by name and labels."""
+
+    at: float
+    values: Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+    def total(self, name: str, **labels: str) -> float:
+        """Sum over all that have these labels; 0 where there is none."""
+        asked = set(labels.items())
+        return sum(value for (found, told), value in self.values.items() if found == name and asked <= told)
+
+    def has(self, name: str) -> bool:
+        return any(found == name for found, _ in self.values)
+
+
+def reading(at: float, families: Iterable[Metric]) -> Reading:
+    samples = [sample for family in families for sample in family.samples]
+    return Reading(at, {(each.name, frozenset(each.labels.items())): each.value for each in samples})
+
+
+@dataclass
+class Timeline:
+    """Seconds since the load began. `readings`: by source, as watch.py names them. `healthy_from`: from then to the
+    fault every breaker was closed."""
+
+    calls: list[Call] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
+    readings: dict[str, list[Reading]] = field(default_factory=dict)
+    healthy_from: float = 0.0
+    ended: float = 0.0
+    unsettled: int | None = None
+    settled_after: float = 0.0
+
+    @property
+    def fault_began(self) -> float:
+        return self.done[0].begun
+
+    @property
+    def fault_ending(self) -> float:
+        """When its end began: a process may take seconds to start."""
+        return next((each.begun for each in self.done if each.heals), self.done[-1].ended)
+
+    @property
+    def fault_over(self) -> float:
+        return self.done[-1].ended
+
+    def between(self, call: str, start: float, end: float) -> list[Call]:
+        return [each for each in self.calls if each.call == call and start <= each.at < end]
+
+    def healthy(self, call: str) -> list[Call]:
+        return self.between(call, self.healthy_from + WARM_SECONDS, self.fault_began)
+
+    def in_fault(self, call: str, settled: float) -> list[Call]:
+        """From `settled` seconds after its begin."""
+        return self.between(call, self.fault_began + settled, self.fault_ending)
+
+    def before_fault(self, source: str) -> Reading | None:
+        earlier = [each for each in self.readings.get(source, ()) if each.at <= self.fault_began]
+        return earlier[-1] if earlier else None
+
+    def since_fault(self, source: str) -> list[Reading]:
+        return [each for each in self.readings.get(source, ()) if each.at > self.fault_began]
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Nearest rank; `share`: 0 to 1. NaN of nothing."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
