@@ -19,6 +19,7 @@ from checkout_svc.checkout_cart import CheckoutCart
 from checkout_svc.in_progress import InProgress
 from checkout_svc.intake import Intake
 from checkout_svc.list_offers import ListOffers
+from checkout_svc.metrics import IN_PROGRESS
 from checkout_svc.offer_registry import OfferRegistry
 from checkout_svc.on_sale import OffersOnSale
 from checkout_svc.outbox_cleaner import OutboxCleaner
@@ -128,6 +129,8 @@ def _selling(
     settings: Settings, place_order: PlaceOrder, queue: QueueEstimate, offers: OfferRegistry, beside: Redis
 ) -> tuple[CheckoutServicer, CartServicer]:
     in_progress = InProgress(settings.accept_most)
+    # Asked at each scrape: counting on the accept path would be paid by every order.
+    IN_PROGRESS.set_function(in_progress.count)
     carts = RedisCarts(beside, CartLimits(settings.cart_lines, settings.cart_units, settings.cart_seconds))
     checkout = CheckoutServicer(place_order, CheckoutCart(carts, place_order, in_progress), queue, in_progress)
     return checkout, CartServicer(carts, ChangeCart(carts, offers), ShowCart(offers, RedisStock(beside)))

@@ -16,6 +16,9 @@ class InProgress:
     def __init__(self, most: int) -> None:
         self._most, self._orders = most, 0
 
+    def count(self) -> int:
+        return self._orders
+
     def check(self) -> None:
         """Raises Overloaded when there is no room for one more."""
         if self._orders >= self._most:

@@ -3,6 +3,7 @@
 from meshkit.metrics import counter, gauge, histogram
 
 ANSWERS = counter("peakmesh_checkout_answers_total", "PlaceOrder by what was answered", ["answer"])
+IN_PROGRESS = gauge("peakmesh_checkout_in_progress", "orders in progress, lines of carts included")
 CART_LINES = counter("peakmesh_checkout_cart_lines_total", "Lines of CheckoutCart by what was answered", ["answer"])
 PROMOTIONS = counter("peakmesh_checkout_promotions_total", "Vouchers by what became of them", ["state"])
 HOLDS_UNUSED = counter("peakmesh_checkout_holds_unused_total", "Holds of vouchers given back, or put off", ["outcome"])

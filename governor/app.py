@@ -13,6 +13,7 @@ from governor.envoy_runtime import EnvoyRuntime
 from governor.flag_sync_servicer import SERVICE as SYNC_SERVICE
 from governor.flag_sync_servicer import FlagSyncServicer
 from governor.get_sale import GetSale
+from governor.governing import Governing
 from governor.heal_catalog import HealCatalog
 from governor.heal_sales import HealSales
 from governor.import_catalog import ImportCatalog
@@ -27,6 +28,9 @@ from governor.servicer import OpsServicer, UseCases
 from governor.set_stock import SetStock
 from governor.settings import Settings
 from governor.settle_sale import SettleSale
+from governor.tier_servicer import METHODS as TIER_METHODS
+from governor.tier_servicer import SERVICE as TIER_SERVICE
+from governor.tier_servicer import TierServicer
 from governor.toggle_feed import ToggleFeed
 from governor.toggle_servicer import METHODS as TOGGLE_METHODS
 from governor.toggle_servicer import SERVICE as TOGGLE_SERVICE
@@ -44,6 +48,7 @@ from meshkit.redis_client import redis_pool
 from meshkit.rpc.edge import Access
 from meshkit.rpc.server import serving
 from peakmesh.ops.v1 import ops_service_pb2_grpc as rpc
+from peakmesh.ops.v1 import tier_service_pb2_grpc as tier_rpc
 from peakmesh.ops.v1 import toggle_service_pb2_grpc as toggle_rpc
 
 SERVICE = "peakmesh.ops.v1.OpsService"
@@ -60,6 +65,7 @@ METHODS = (
 _OPERATORS = frozenset({Role.OPERATOR})
 ROLES = {f"/{SERVICE}/{method}": _OPERATORS for method in METHODS}
 ROLES |= {f"/{TOGGLE_SERVICE}/{method}": _OPERATORS for method in TOGGLE_METHODS}
+ROLES |= {f"/{TIER_SERVICE}/{method}": _OPERATORS for method in TIER_METHODS}
 # Our own processes read their flags here; no public route leads to it.
 INTERNAL = frozenset(f"/{SYNC_SERVICE}/{method}" for method in ("SyncFlags", "FetchAllFlags", "GetMetadata"))
 # 10,000 products of about 350 bytes.
@@ -83,9 +89,12 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         toggles = Toggles(redis, wall_ms)
         feed = ToggleFeed(toggles, EnvoyRuntime(settings.toggles_file).write)
         heals = (HealSales(engine, lock, settle), HealCatalog(lock, publish))
-        parts = [feed.run(), *(heal.run(settings.governor_heal_seconds) for heal in heals)]
+        governing = Governing(settings, redis, toggles)
+        parts = [feed.run(), *governing.parts, *(heal.run(settings.governor_heal_seconds) for heal in heals)]
         await stack.enter_async_context(background(*parts))
-        port = await stack.enter_async_context(_serving(servicer, ToggleServicer(toggles, wall_ms), feed, settings))
+        tiers = TierServicer(governing.store)
+        served = _serving(servicer, ToggleServicer(toggles, wall_ms), tiers, feed, settings)
+        port = await stack.enter_async_context(served)
         stack.push_async_callback(feed.close)
         yield port
 
@@ -107,17 +116,18 @@ def _use_cases(
 
 @asynccontextmanager
 async def _serving(
-    ops: OpsServicer, toggles: ToggleServicer, feed: ToggleFeed, settings: Settings
+    ops: OpsServicer, toggles: ToggleServicer, tiers: TierServicer, feed: ToggleFeed, settings: Settings
 ) -> AsyncIterator[int]:
     def register(server: grpc.aio.Server) -> None:
         rpc.add_OpsServiceServicer_to_server(ops, server)
         toggle_rpc.add_ToggleServiceServicer_to_server(toggles, server)
+        tier_rpc.add_TierServiceServicer_to_server(tiers, server)
         sync_rpc.add_FlagSyncServiceServicer_to_server(FlagSyncServicer(feed), server)
 
     server = serving(
         port=settings.ports["governor"],
         register=register,
-        services=[SERVICE, TOGGLE_SERVICE, SYNC_SERVICE],
+        services=[SERVICE, TOGGLE_SERVICE, TIER_SERVICE, SYNC_SERVICE],
         access=Access(TokenVerifier(settings.jwks), ROLES, INTERNAL),
         drain_seconds=settings.drain_seconds,
         max_request_bytes=_MAX_REQUEST_BYTES,

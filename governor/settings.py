@@ -9,3 +9,13 @@ class Settings(ProcessSettings):
     # A crash between SQL and Redis leaves a sale half open for at most this long.
     governor_heal_seconds: float = Field(default=5.0, gt=0, le=300)
     governor_lock_seconds: int = Field(default=10, ge=1, le=60, description="wait for another operator's change")
+    governor_policy: str = Field(default="", description="the tiers' policy file; the one that is shipped when empty")
+    governor_dry_run: bool = Field(
+        default=False, description="decide tiers, say what would be switched, switch nothing"
+    )
+    governor_scrape: str = Field(default="", description="host:port of each checkout's /metrics, with commas between")
+
+    @property
+    def checkout_metrics(self) -> list[str]:
+        own = ",".join(f"127.0.0.1:{self.ports[name]}" for name in ("checkout_0_metrics", "checkout_1_metrics"))
+        return [each.strip() for each in (self.governor_scrape or own).split(",")]

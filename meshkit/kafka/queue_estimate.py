@@ -1,8 +1,10 @@
 """How long a record waits in a topic: backlog ÷ drain rate of a group, read from the offsets once a second."""
 
 import asyncio
+import math
 import time
 from collections import deque
+from itertools import pairwise
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -37,6 +39,23 @@ class Drain:
             return None
         return (end - committed) / ((committed - first) / (now - began))
 
+    def backlog(self) -> int | None:
+        """None before the first sample."""
+        return max(0, self._samples[-1][2] - self._samples[-1][1]) if self._samples else None
+
+    def wait_seconds(self) -> float | None:
+        """As `eta_seconds`, by the rate while there was something to do: idle time before a burst says nothing of it.
+        Infinite where a backlog stood for the whole window and nothing drained."""
+        samples = list(self._samples)
+        backlog = self.backlog()
+        if not backlog:
+            return None if backlog is None else 0.0
+        steps = [(old, new) for old, new in pairwise(samples) if old[2] > old[1] or new[1] > old[1]]
+        drained, seconds = sum(new[1] - old[1] for old, new in steps), sum(new[0] - old[0] for old, new in steps)
+        if drained > 0 and seconds > 0:
+            return backlog * seconds / drained
+        return math.inf if seconds >= WINDOW_SECONDS - EVERY_SECONDS else None
+
 
 class QueueEstimate:
     """`run` must be running for `eta_seconds` to know anything."""
@@ -47,6 +66,13 @@ class QueueEstimate:
 
     def eta_seconds(self) -> float | None:
         return self._drain.eta_seconds()
+
+    def backlog(self) -> int | None:
+        """Records not committed yet; None: not known."""
+        return self._drain.backlog()
+
+    def wait_seconds(self) -> float | None:
+        return self._drain.wait_seconds()
 
     async def run(self) -> None:
         """Kafka away: the estimate is not known, and the reads go on."""

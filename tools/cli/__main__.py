@@ -2,7 +2,7 @@
 
 import typer
 
-from tools.cli import audit, cart, catalog, clean, fault, order, product, sale, stack, toggles, token, voucher
+from tools.cli import audit, cart, catalog, clean, fault, order, product, sale, stack, tier, toggles, token, voucher
 
 app = typer.Typer(name="peakmesh", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(stack.up)
@@ -16,6 +16,7 @@ app.add_typer(cart.app, name="cart")
 app.add_typer(product.app, name="product")
 app.add_typer(order.app, name="order")
 app.add_typer(voucher.app, name="voucher")
+app.add_typer(tier.app, name="tier")
 app.add_typer(toggles.app, name="toggles")
 app.add_typer(token.app, name="token")
 app.add_typer(catalog.app, name="catalog")

@@ -22,6 +22,7 @@ async def ask_and_die(settings: Settings, point: str, method: str, request: obje
         "PEAKMESH_REDIS_URL": settings.redis,
         "PEAKMESH_DB_URL": settings.database,
         "PEAKMESH_GOVERNOR_HEAL_SECONDS": "300",
+        "PEAKMESH_GOVERNOR_DRY_RUN": "true",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated" / "python")]),
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "governor", env=environment, cwd=ROOT)

@@ -50,6 +50,7 @@ def settings_for(mesh: devstack.Mesh, base: int) -> Settings:
         db_url=mesh.settings.database,
         drain_seconds=0,
         governor_heal_seconds=0.2,
+        governor_dry_run=True,
     )
 
 
