@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tools.chaos.expiry import arm_for, clear
-from tools.chaos.scenario import Action, Arm, OnProcess
+from tools.chaos.scenario import Arm, Clear, OnProcess
 
 # A fault outlives a run that is killed by no more than this.
 LONGEST_SECONDS = 300.0
@@ -42,12 +42,12 @@ class Acting:
                 self.failed.append(f"{what}: {error}")
         self._undo.clear()
 
-    async def __call__(self, action: Action) -> None:
+    async def __call__(self, action: Arm | Clear | OnProcess) -> None:
         """Raises what the mesh's tools raise: an unknown process, no Envoy."""
         await (self._on_process(action) if isinstance(action, OnProcess) else self._fault(action))
 
-    async def _fault(self, action: Action) -> None:
-        target = getattr(action, "target", "")
+    async def _fault(self, action: Arm | Clear) -> None:
+        target = action.target
         if isinstance(action, Arm):
             # Before it is armed: a run that ends in between has nothing to leave behind.
             self._undo[f"clear {target}"] = lambda: clear(self._run_dir, self._admin_port, [target])

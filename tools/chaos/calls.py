@@ -15,6 +15,10 @@ from peakmesh.checkout.v1 import catalog_service_pb2 as catalog
 from peakmesh.checkout.v1 import catalog_service_pb2_grpc as catalog_rpc
 from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
 from peakmesh.checkout.v1 import checkout_service_pb2_grpc as checkout_rpc
+from peakmesh.engagement.v1 import recommendation_service_pb2 as engagement
+from peakmesh.engagement.v1 import recommendation_service_pb2_grpc as engagement_rpc
+from peakmesh.order.v1 import order_service_pb2 as order_pb
+from peakmesh.order.v1 import order_service_pb2_grpc as order_rpc
 from peakmesh.order.v1.order_pb2 import ShippingAddress
 from peakmesh.promotion.v1.promotion_service_pb2 import PromotionState
 
@@ -79,6 +83,17 @@ async def shop(stage: Stage, user: str) -> str:
     return _acceptance(line.order.acceptance) if line.HasField("order") else str(line.refusal.reason)
 
 
+async def history(stage: Stage, user: str) -> str:
+    await stage.ask(order_rpc.OrderServiceStub, "ListOrders", order_pb.ListOrdersRequest(), user)
+    return "LISTED"
+
+
+async def recommendations(stage: Stage, user: str) -> str:
+    stub = engagement_rpc.RecommendationServiceStub
+    await stage.ask(stub, "Recommend", engagement.RecommendRequest(), user)
+    return "RECOMMENDED"
+
+
 def _acceptance(value: Any) -> str:
     return checkout.Acceptance.Name(value).removeprefix("ACCEPTANCE_")
 
@@ -87,6 +102,8 @@ CALLS: Mapping[str, Callable[[Stage, str], Awaitable[str]]] = {
     "order": order,
     "order_with_voucher": order_with_voucher,
     "shop": shop,
+    "history": history,
+    "recommendations": recommendations,
 }
 # An answer of one of these words is what its caller wanted, whatever price it got.
-GOOD = {"QUEUED", "PENDING", "APPLIED", "UNAVAILABLE", "REFUSED"}
+GOOD = {"QUEUED", "PENDING", "APPLIED", "UNAVAILABLE", "REFUSED", "LISTED", "RECOMMENDED"}

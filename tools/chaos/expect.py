@@ -81,6 +81,22 @@ class Answers(Expected):
         return Verdict(held, expected, words)
 
 
+class Sheds(Expected):
+    """While the fault lasts, at least this share is refused with this reason, and the others are served."""
+
+    expect: Literal["sheds"]
+    reason: str = "OVERLOADED"
+    at_least: float = Field(gt=0, le=1)
+
+    def judge(self, timeline: Timeline) -> Verdict:
+        calls = timeline.in_fault(self.call, 0)
+        refused = sum(each.outcome == self.reason for each in calls)
+        others = Counter(each.outcome for each in calls if not each.ok and each.outcome != self.reason)
+        words = f"{refused} of {len(calls)} {self.reason}" + "".join(f", {n} {word}" for word, n in others.items())
+        held = bool(calls) and refused >= self.at_least * len(calls) and not others
+        return Verdict(held, f"{self.call}: {self.at_least:.0%} refused as {self.reason}, the rest served", words)
+
+
 class Back(Expected):
     """After the end of the fault the outcome comes again within the time, and is most of ten answers from there."""
 
@@ -186,5 +202,5 @@ class Settles(Expected):
 
 
 Expectation = Annotated[
-    Succeeds | P99 | Answers | Back | BreakerOpens | Probes | Ejects | Settles, Field(discriminator="expect")
+    Succeeds | P99 | Answers | Sheds | Back | BreakerOpens | Probes | Ejects | Settles, Field(discriminator="expect")
 ]

@@ -19,11 +19,12 @@ class OverrunError(ValueError):
 async def load(
     stage: Stage, name: str, rate: float, timeline: Timeline, clock: Callable[[], float], stop: asyncio.Event
 ) -> None:
-    """Each call by a new buyer. Returns once it is told to stop and the last answer is there. Raises OverrunError."""
+    """From now on, each call by a new buyer. Returns once it is told to stop and the last answer is there. Raises
+    OverrunError."""
     async with asyncio.TaskGroup() as group:
-        number, under_way = 0, set[asyncio.Task[None]]()
+        began, number, under_way = clock(), 0, set[asyncio.Task[None]]()
         while not stop.is_set():
-            due = number / rate
+            due = began + number / rate
             await asyncio.sleep(max(0.0, due - clock()))
             if len(under_way) >= MOST_AT_ONCE:
                 raise OverrunError(f"{MOST_AT_ONCE} calls of {name} are under way: lower its rate")

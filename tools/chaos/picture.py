@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from tools.chaos.timeline import Timeline
-from tools.chaos.watch import BREAKER_STATE, BREAKERS, EJECTED, ENVOY, GOVERNOR, TIER, TOGGLES
+from tools.chaos.watch import BREAKER_STATE, BREAKERS, EJECTED, ENVOY, GOVERNOR, KNOWS_FEATURES, TIER, TOGGLES
 
 INK, FAILED, FAULT = "#22303c", "#c2361b", "#fbe9e4"
 OUTCOMES = ("#1b7f79", "#e4a02e", "#3d5a80", "#8a9a2b", "#7a5195")
@@ -83,8 +83,8 @@ def tier_lines(timeline: Timeline) -> list[Line]:
 
 def toggle_lines(timeline: Timeline) -> list[Line]:
     """On is 1, each a little above the last, so that none hides another."""
-    held = [each for each in timeline.readings.get(GOVERNOR, []) if each.has(TOGGLES)]
-    names = label_values(timeline, GOVERNOR, TOGGLES, "feature")
+    held = [each for each in timeline.readings.get(KNOWS_FEATURES, []) if each.has(TOGGLES)]
+    names = label_values(timeline, KNOWS_FEATURES, TOGGLES, "feature")
     return [
         (name, [each.at for each in held], [each.total(TOGGLES, feature=name) + 0.05 * number for each in held])
         for number, name in enumerate(names)

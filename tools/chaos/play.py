@@ -10,7 +10,7 @@ from tools.chaos.act import Acting
 from tools.chaos.calls import CALLS, Stage
 from tools.chaos.expect import Back, Settles, Verdict
 from tools.chaos.load import load
-from tools.chaos.scenario import HEALING, Action, Scenario
+from tools.chaos.scenario import HEALING, Action, Calm, Scenario, Storm
 from tools.chaos.timeline import Done, Timeline
 from tools.chaos.watch import at_rest, watch
 
@@ -38,7 +38,7 @@ async def play(
 ) -> Played:
     """`unsettled`: accepted orders that have not ended. Raises ValueError for a load we do not know, and what an
     action raises; `acting` is the caller's to leave."""
-    unknown = sorted(set(scenario.load) - set(CALLS))
+    unknown = sorted(scenario.calls - set(CALLS))
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no such call; there are: {', '.join(CALLS)}")
     try:
@@ -69,18 +69,17 @@ async def _played(
     def clock() -> float:
         return time.monotonic() - began
 
-    stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(watch(timeline, ports, clock))
-        loads = [
-            group.create_task(load(stage, name, rate, timeline, clock, stop)) for name, rate in scenario.load.items()
-        ]
+        loads = Loads(lambda call, rate, stop: group.create_task(load(stage, call, rate, timeline, clock, stop)))
+        for call, rate in scenario.load.items():
+            loads.begin(call, rate)
         late = await _rest(scenario.actions[0].at if scenario.actions else 0.0, timeline, clock)
         for action in scenario.actions:
-            await _act(action, late, acting, timeline, clock, tell)
+            await asyncio.sleep(max(0.0, action.at + late - clock()))
+            await _act(action, acting, loads, timeline, clock, tell)
         await _after(scenario, timeline, clock)
-        stop.set()
-        await asyncio.wait(loads)
+        await loads.end()
         timeline.ended = clock()
         watching.cancel()
     await _settle(scenario, timeline, unsettled, clock)
@@ -99,17 +98,41 @@ async def _rest(until: float, timeline: Timeline, clock: Callable[[], float]) ->
     return timeline.healthy_from
 
 
+class Loads:
+    """The loads under way, by call. `start` makes a task of one, which ends once its event is set."""
+
+    def __init__(self, start: Callable[[str, float, asyncio.Event], asyncio.Task[None]]) -> None:
+        self._start = start
+        self._running: dict[str, tuple[asyncio.Task[None], asyncio.Event]] = {}
+
+    def begin(self, call: str, rate: float) -> None:
+        stop = asyncio.Event()
+        self._running[call] = self._start(call, rate, stop), stop
+
+    async def end(self, *calls: str) -> None:
+        """All where none is named. Returns with the last answer."""
+        ending = [self._running.pop(call) for call in calls or list(self._running)]
+        for _, stop in ending:
+            stop.set()
+        if ending:
+            await asyncio.wait([task for task, _ in ending])
+
+
 async def _act(
     action: Action,
-    late: float,
     acting: Acting,
+    loads: Loads,
     timeline: Timeline,
     clock: Callable[[], float],
     tell: Callable[[str], None],
 ) -> None:
-    await asyncio.sleep(max(0.0, action.at + late - clock()))
     begun = clock()
-    await acting(action)
+    if isinstance(action, Storm):
+        loads.begin(action.call, action.rate)
+    elif isinstance(action, Calm):
+        await loads.end(action.call)
+    else:
+        await acting(action)
     timeline.done.append(Done(begun, clock(), action.words, action.do in HEALING))
     tell(f"{begun:5.1f} s  {action.words}")
 

@@ -10,7 +10,7 @@ from tools.chaos.expect import Expectation
 from tools.chaos.faults import Fault
 
 HOME = Path(__file__).with_name("scenarios")
-HEALING = frozenset({"clear", "start", "thaw"})
+HEALING = frozenset({"clear", "start", "thaw", "calm"})
 
 
 class Strict(BaseModel):
@@ -64,7 +64,30 @@ class OnProcess(Strict):
         return f"{self.do} {self.process}"
 
 
-Action = Annotated[Arm | Clear | OnProcess, Field(discriminator="do")]
+class Storm(Strict):
+    """A load beside the scenario's own, from its time until its `calm`."""
+
+    at: float = Field(ge=0)
+    do: Literal["storm"]
+    call: str
+    rate: float = Field(gt=0, le=500)
+
+    @property
+    def words(self) -> str:
+        return f"{self.rate:g} calls of {self.call} a second"
+
+
+class Calm(Strict):
+    at: float = Field(ge=0)
+    do: Literal["calm"]
+    call: str
+
+    @property
+    def words(self) -> str:
+        return f"no more calls of {self.call}"
+
+
+Action = Annotated[Arm | Clear | OnProcess | Storm | Calm, Field(discriminator="do")]
 
 
 class Scenario(Strict):
@@ -78,13 +101,17 @@ class Scenario(Strict):
     after: float = Field(default=6, gt=0, le=120)
     expects: list[Expectation] = Field(min_length=1)
 
+    @property
+    def calls(self) -> set[str]:
+        return set(self.load) | {action.call for action in self.actions if isinstance(action, Storm)}
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Scenario":
         times = [action.at for action in self.actions]
         if times != sorted(times):
             raise ValueError("actions must be in the order of their times")
         named = {call for each in self.expects for call in (each.call, getattr(each, "control", "")) if call}
-        unknown = named - set(self.load)
+        unknown = named - self.calls
         if unknown:
             raise ValueError(f"expects something of {', '.join(sorted(unknown))}, which is not in the load")
         return self

@@ -22,22 +22,21 @@ BREAKERS: Mapping[str, tuple[str, ...]] = {"promotions": ("checkout_0", "checkou
 ENVOY = "envoy"
 EJECTED = "envoy_cluster_outlier_detection_ejections_active"
 EJECTIONS = "envoy_cluster_outlier_detection_ejections_enforced_total"
-# Drawn where the governor tells them: the tier as a number, and a feature's switch by its label.
-GOVERNOR = "governor"
+# Drawn: the tier as the governor tells it, and each feature as a process that outlives the governor knows it.
+GOVERNOR, KNOWS_FEATURES = "governor", "checkout_0"
 TIER = "peakmesh_governor_tier"
-TOGGLES = "peakmesh_governor_feature_on"
+TOGGLES = "peakmesh_feature_on"
 
 
 def pages(ports: Ports) -> dict[str, tuple[int, str]]:
     """Source → port and path of its page; asked for these names alone, so that it costs its process next to nothing."""
-    ours = urlencode([("name[]", each) for each in (BREAKER_STATE, BREAKER_TRANSITIONS, BREAKER_CALLS)])
+    ours = urlencode([("name[]", each) for each in (BREAKER_STATE, BREAKER_TRANSITIONS, BREAKER_CALLS, TOGGLES)])
     found = {
         process: (ports[f"{process}_metrics"], f"/metrics?{ours}")
         for processes in BREAKERS.values()
         for process in processes
     }
-    told = urlencode([("name[]", each) for each in (TIER, TOGGLES)])
-    found[GOVERNOR] = (ports["governor_metrics"], f"/metrics?{told}")
+    found[GOVERNOR] = (ports["governor_metrics"], f"/metrics?{urlencode([('name[]', TIER)])}")
     ejections = urlencode({"filter": r"^cluster\.[a-z_]+\.outlier_detection\.ejections_(active|enforced_total)$"})
     return found | {ENVOY: (ports["admin"], f"/stats/prometheus?{ejections}")}
 

@@ -24,14 +24,17 @@ RIGHT: dict[str, Any] = {
 @pytest.mark.parametrize("name", shipped())
 def test_ours_name_only_what_there_is(name: str) -> None:
     scenario = read_scenario(name)
-    assert set(scenario.load) <= set(CALLS)
+    assert scenario.calls <= set(CALLS)
     processes = {action.process for action in scenario.actions if isinstance(action, OnProcess)}
     assert processes <= {row.name for row in TABLE}
     armed = [action.words for action in scenario.actions if isinstance(action, Arm)]
     assert all(armed)
 
 
-@pytest.mark.parametrize("name", ["promo-dead", "promo-slow", "promo-flaky-30", "providers-slow"])
+@pytest.mark.parametrize(
+    "name",
+    [*("promo-dead", "promo-slow", "promo-flaky-30"), "providers-slow", "history-storm", "everything-optional-dead"],
+)
 def test_the_promised_ones_are_there(name: str) -> None:
     assert name in shipped()
 
