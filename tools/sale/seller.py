@@ -1,5 +1,7 @@
 """What the seller of a sale's goods is told of it: their own figures, asked for as anybody's are."""
 
+import asyncio
+import time
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -8,14 +10,16 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel import schema
-from meshkit.errors import PeakmeshError
+from meshkit.errors import FeatureDisabled, PeakmeshError
 from meshkit.identity import Role, TokenIssuer
 from meshkit.money import to_minor
-from meshkit.rpc.client import call, channel
+from meshkit.rpc.client import Metadata, call, channel
 from peakmesh.order.v1 import order_service_pb2 as pb
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
 
 TIMEOUT_SECONDS = 5.0
+# Load switches analytics off, and on again when the sale is over and the tier's hold times are: 15 s, and 15 more.
+OFF_SECONDS, ASK_EVERY = 45.0, 1.0
 
 
 async def seller_of(engine: AsyncEngine, sku: str) -> str:
@@ -32,10 +36,7 @@ async def seller_figures(
     metadata = (("authorization", f"Bearer {issuer.issue(seller_id, Role.SELLER)}"),)
     try:
         async with channel(target) as to:
-            stub: Any = rpc.OrderServiceStub(to)
-            answer: pb.GetSellerAnalyticsResponse = await call(
-                stub.GetSellerAnalytics, request, timeout=TIMEOUT_SECONDS, dependency="orders", metadata=metadata
-            )
+            answer = await _ask(rpc.OrderServiceStub(to), request, metadata)
     except PeakmeshError as error:
         return {"seller_id": seller_id, "error": f"{error.reason}: {error.message}"}
     return {
@@ -43,6 +44,21 @@ async def seller_figures(
         "skus": [{"sku": each.sku} | _figures(each.figures) for each in answer.skus if each.sku == sku],
         "hours": [{"hour": each.start_time.ToJsonString()} | _figures(each.figures) for each in answer.hours],
     }
+
+
+async def _ask(stub: Any, request: pb.GetSellerAnalyticsRequest, metadata: Metadata) -> pb.GetSellerAnalyticsResponse:
+    give_up = time.monotonic() + OFF_SECONDS
+    while True:
+        try:
+            answer: pb.GetSellerAnalyticsResponse = await call(
+                stub.GetSellerAnalytics, request, timeout=TIMEOUT_SECONDS, dependency="orders", metadata=metadata
+            )
+        except FeatureDisabled:
+            if time.monotonic() > give_up:
+                raise
+            await asyncio.sleep(ASK_EVERY)
+        else:
+            return answer
 
 
 def _figures(figures: pb.SalesFigures) -> dict[str, Any]:
