@@ -9,17 +9,14 @@ from aiokafka.errors import KafkaError
 from checkout_svc.metrics import ACK_SECONDS
 from checkout_svc.purchase import Promotion, Purchase
 from kernel.offers import Offer
-from kernel.topics import ORDERS_INTAKE
+from kernel.topics import CORE, ORDERS_INTAKE
 from meshkit.clock import wall_ms
 from meshkit.kafka.publisher import Headers
-from meshkit.rpc.criticality import Criticality
 from meshkit.tracing import traceparent
 from peakmesh.event.v1.events_pb2 import AcceptedOrder, CancelledOrder, OrderIntake
 
 _ACCEPTED = ("event-type", b"OrderIntake.accepted")
 _CANCELLED = ("event-type", b"OrderIntake.cancelled")
-# An accepted order is never shed. Its deadline is its own, not its call's: order_worker expires it, with a row.
-_CORE = ("criticality", Criticality.CORE.value.encode())
 
 
 def accepted_event(order_id: str, purchase: Purchase, offer: Offer, promotion: Promotion, payable_ms: int) -> bytes:
@@ -74,7 +71,7 @@ class Intake:
 
     async def accepted(self, order_id: str, event: bytes, answer_by: float, deadline_ms: int = 0) -> bool:
         """True when Kafka's ack was seen by `answer_by` (time.monotonic); False: the outcome is unknown. `deadline_ms`:
-        of the order, where it is at hand; it is in the event, too."""
+        of the order, not of its call, where it is at hand; it is in the event, too."""
         deadline = (("deadline-ms", str(deadline_ms).encode()),) if deadline_ms else ()
         return await self._publish(order_id, event, _ACCEPTED, answer_by, deadline)
 
@@ -85,7 +82,7 @@ class Intake:
         self, order_id: str, event: bytes, kind: tuple[str, bytes], answer_by: float, deadline: Headers = ()
     ) -> bool:
         started = time.monotonic()
-        headers = (("event-id", f"{order_id}:intake".encode()), kind, _CORE, *deadline, *_trace())
+        headers = (("event-id", f"{order_id}:intake".encode()), kind, CORE, *deadline, *_trace())
         try:
             async with asyncio.timeout(answer_by - started):
                 ack = await self._publisher.publish(ORDERS_INTAKE, order_id, event, headers)

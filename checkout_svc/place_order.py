@@ -18,6 +18,7 @@ from kernel.stock.results import Mark, ReserveKind, ReserveRequest, ReserveResul
 from meshkit.crash import crash_point
 from meshkit.errors import DependencyUnavailable, PeakmeshError
 from meshkit.log import get_logger
+from meshkit.rpc import deadline
 
 log = get_logger(__name__)
 # A stale epoch and an id that exists already are each mended by one more try; a third would mean something else.
@@ -78,6 +79,7 @@ class PlaceOrder:
         """A hold that no order came of is given back; where the outcome is unknown its expiry decides."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
+                deadline.check()
                 check_required(purchase, quote.promotion)
                 # The event names the offer's price: it must be the one the buyer saw.
                 _check_price(purchase, offer)

@@ -54,6 +54,8 @@ BREAKER_CALLS = counter(
     "Calls by how they ended or were cut off; probe: let through half open",
     ["breaker", "outcome"],
 )
+CALLS_SHED = counter("peakmesh_calls_shed_total", "Calls refused since too many were in flight", ["criticality"])
+CALLS_EXPIRED = counter("peakmesh_calls_expired_total", "Calls dropped since nobody waited for them any more")
 FEATURE_ON = gauge("peakmesh_feature_on", "1 while this process takes the feature for on, by feature", ["feature"])
 
 

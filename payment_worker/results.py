@@ -5,7 +5,7 @@ import asyncio
 from aiokafka.errors import KafkaError
 
 from kernel.payment_steps import DEBIT, QUOTE
-from kernel.topics import PAYMENTS_RESULTS
+from kernel.topics import CORE, PAYMENTS_RESULTS
 from meshkit.clock import wall_ms
 from meshkit.kafka.publisher import Headers, Publisher
 from meshkit.log import get_logger
@@ -66,7 +66,7 @@ class KafkaResults:
 
     async def _tell(self, result: events.PaymentResult, trace: str) -> None:
         name = events.PaymentOutcome.Name(result.outcome).removeprefix("PAYMENT_OUTCOME_")
-        headers = [("event-id", f"{result.order_id}:{name}".encode()), ("event-type", b"PaymentResult")]
+        headers = [("event-id", f"{result.order_id}:{name}".encode()), ("event-type", b"PaymentResult"), CORE]
         if trace:
             headers.append(("traceparent", trace.encode()))
         await publish_surely(self._publisher, PAYMENTS_RESULTS, result.order_id, result.SerializeToString(), headers)

@@ -15,10 +15,12 @@ import grpc
 from grpc import StatusCode
 
 from meshkit import tracing
-from meshkit.errors import DeadlinePassed, MethodNotFound, Overloaded, PeakmeshError, RoleRequired
+from meshkit.errors import MethodNotFound, Overloaded, PeakmeshError, RoleRequired
 from meshkit.identity import Identity, Role, TokenVerifier
 from meshkit.log import get_logger
-from meshkit.rpc.criticality import is_sheddable
+from meshkit.metrics import CALLS_SHED
+from meshkit.rpc import deadline
+from meshkit.rpc.criticality import Criticality, is_sheddable
 from meshkit.rpc.decoding import forgiving, refuse_bad_bytes
 from meshkit.rpc.grpc_metrics import MethodMetrics
 from meshkit.rpc.status import to_status, trailers
@@ -113,11 +115,11 @@ class Edge(grpc.aio.ServerInterceptor):
     def _admit(self, metadata: Mapping[str, Any], context: Any) -> None:
         """Raises Overloaded, for what is sheddable first; DeadlinePassed for a call that waited here until nobody waits
         for it any more. Nothing was done for either."""
-        if self._in_flight > (self._at_once.sheddable if is_sheddable(metadata) else self._at_once.all):
+        sheddable = is_sheddable(metadata)
+        if self._in_flight > (self._at_once.sheddable if sheddable else self._at_once.all):
+            CALLS_SHED.labels(Criticality.SHEDDABLE if sheddable else Criticality.CORE).inc()
             raise Overloaded("too many calls are in flight", retry_after=1.0)
-        left = context.time_remaining()
-        if left is not None and left <= 0:
-            raise DeadlinePassed("the caller's deadline passed before the call was begun")
+        deadline.begin(metadata, context.time_remaining())
 
     def _entrance(self, method: str) -> Callable[[str, Any, Any], None]:
         gate = self._gates.get(method)

@@ -129,7 +129,7 @@ class World:
         for order in placed:
             cancel = OrderIntake(cancelled=CancelledOrder(order=order, reason="nobody asked"))
             message = cancel if cancelled else OrderIntake(accepted=order)
-            records.append((order.order_id, message.SerializeToString(), [("deadline", b"1")]))
+            records.append((order.order_id, message.SerializeToString(), [("deadline-ms", b"1")]))
         await self.publisher.publish_all(ORDERS_INTAKE, records)
 
     async def send_results(self, results: Iterable[PaymentResult]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from kernel.stock.results import Mark, OfferState, ReserveKind, ReserveRequest, ReserveResult
 from meshkit.errors import (
+    DeadlinePassed,
     DependencyUnavailable,
     LimitReached,
     OfferNotFound,
@@ -17,6 +18,7 @@ from meshkit.errors import (
     SaleNotOpen,
     SoldOut,
 )
+from meshkit.rpc import deadline
 from tests.fakes.publisher import Acks
 from tests.fakes.stock import FakeStock
 from tests.polling import eventually
@@ -237,3 +239,20 @@ async def test_an_error_nobody_thought_of_reaches_every_caller_of_the_window() -
     bench = await Bench(stock=Broken()).open()
     outcomes = await asyncio.gather(*[bench.place(purchase(f"u{n}")) for n in range(3)], return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [DependencyUnavailable] * 3
+
+
+async def test_nothing_is_reserved_for_a_buyer_who_waits_no_more() -> None:
+    bench = await Bench().open(5)
+    bench.promotions.applies(250)
+
+    async def call(**wish: str) -> None:
+        deadline.begin({}, 1e-6)
+        await bench.place(purchase(**wish))
+
+    for wish in ({}, {"voucher_code": "SAVE"}):
+        with pytest.raises(DeadlinePassed):
+            await asyncio.create_task(call(**wish))
+    assert await bench.available() == 5
+    assert bench.kafka.log == []
+    assert await bench.unused.free()
+    assert len(bench.promotions.freed) == 1
