@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from PIL import Image
 
-from meshkit.errors import DependencyUnavailable, TooLarge
+from meshkit.errors import DeadlinePassed, DependencyUnavailable, TooLarge
 from meshkit.identity import Role
 from meshkit.rpc.client import call
 from peakmesh.engagement.v1 import profile_service_pb2 as profile
@@ -36,7 +36,7 @@ async def say(shop: Shop, stub: Any, method: str, request: Any, user: str = "ana
 async def recommends(shop: Shop) -> bool:
     try:
         await say(shop, rpc.RecommendationServiceStub, "Recommend", pb.RecommendRequest())
-    except DependencyUnavailable:
+    except (DependencyUnavailable, DeadlinePassed):
         return False
     return True
 
@@ -70,7 +70,8 @@ async def test_without_it_buying_goes_on_and_the_caller_is_told(shop: Shop, mesh
     sale = await shop.open_sale(units=1)
     stop_process("engagement_svc", mesh, kill=True)
     try:
-        with pytest.raises(DependencyUnavailable):
+        # Refused at once, or on a busy machine at the end of the route's second.
+        with pytest.raises((DependencyUnavailable, DeadlinePassed)):
             await say(shop, rpc.RecommendationServiceStub, "Recommend", pb.RecommendRequest())
         assert (await shop.place("ana", sale)).order_id
     finally:

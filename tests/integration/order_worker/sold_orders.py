@@ -9,6 +9,8 @@ from kernel.order_ids import new_order_id
 from kernel.order_states import OrderState
 
 OFFER_NO = 9_000_000
+# Rows of no real offer: what expires orders must not come across them in other tests.
+NEVER_MS = 9_000_000_000_000
 
 
 def sold_rows(
@@ -25,6 +27,6 @@ def sold_rows(
         row |= {"unit_price_minor": price, "price_version": 1, "currency": random_.choice(["EUR", "EUR", "SEK"])}
         row |= {"discount_minor": random_.choice([0, 0, random_.randint(0, price)]), "unit_weight_grams": 100}
         row |= {"shipping_minor": 490, "address": "{}", "state": random_.choice(list(OrderState)).value, "epoch": 1}
-        row |= {"accepted_ms": at_ms, "created_ms": at_ms, "updated_ms": at_ms, "deadline_ms": at_ms + 600_000}
+        row |= {"accepted_ms": at_ms, "created_ms": at_ms, "updated_ms": at_ms, "deadline_ms": NEVER_MS}
         rows.append(row)
     return rows
