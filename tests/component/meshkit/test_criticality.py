@@ -1,13 +1,15 @@
 """A server that is full refuses what is sheddable first, and nobody works on what nobody waits for."""
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
 
-from meshkit.errors import DeadlinePassed, Overloaded
+from meshkit.errors import Overloaded
 from meshkit.rpc.client import call, channel
 from meshkit.rpc.criticality import HEADER, Criticality
 from meshkit.rpc.edge import Access, AtOnce
@@ -24,9 +26,15 @@ class Slow(rpc.PromotionServiceServicer):
     """Answers once it is let go."""
 
     def __init__(self) -> None:
-        self.inside, self.go = 0, asyncio.Event()
+        self.inside, self.go, self.busy = 0, asyncio.Event(), threading.Event()
 
     async def QuotePromotion(self, request: pb.QuotePromotionRequest, context: Any) -> pb.QuotePromotionResponse:
+        """Keeps the loop to itself for as many ms as the voucher says."""
+        self.inside += 1
+        self.busy.set()
+        until = time.monotonic() + int(request.voucher_code) / 1000
+        while time.monotonic() < until:
+            pass
         return pb.QuotePromotionResponse()
 
     async def FreeHolds(self, request: pb.FreeHoldsRequest, context: Any) -> pb.FreeHoldsResponse:
@@ -58,11 +66,9 @@ async def served() -> AsyncIterator[tuple[grpc.aio.Channel, Slow]]:
         slow.go.set()
 
 
-async def ask(to: grpc.aio.Channel, metadata: Any = (), timeout: float = 5) -> Any:
+async def ask(to: grpc.aio.Channel, metadata: Any = ()) -> Any:
     stub: Any = rpc.PromotionServiceStub(to)
-    return await call(
-        stub.ListVouchers, pb.ListVouchersRequest(), timeout=timeout, dependency="promo", metadata=metadata
-    )
+    return await call(stub.ListVouchers, pb.ListVouchersRequest(), timeout=5, dependency="promo", metadata=metadata)
 
 
 async def test_what_is_sheddable_is_refused_first_and_the_rest_when_it_is_full(
@@ -84,8 +90,32 @@ async def test_what_is_sheddable_is_refused_first_and_the_rest_when_it_is_full(
     await ask(to, SHEDDABLE)
 
 
-async def test_a_call_whose_deadline_is_over_is_not_begun(served: tuple[grpc.aio.Channel, Slow]) -> None:
-    to, slow = served
-    with pytest.raises(DeadlinePassed):
-        await ask(to, timeout=0)
-    assert slow.inside == 0
+async def test_calls_whose_clients_gave_up_while_the_process_was_busy_are_not_begun() -> None:
+    """Clients in threads of their own, since the loop is what is busy."""
+    slow = Slow()
+
+    def register(server: grpc.aio.Server) -> None:
+        rpc.add_PromotionServiceServicer_to_server(slow, server)
+
+    server = serving(port=0, register=register, services=[SERVICE], access=Access(), drain_seconds=0)
+    async with server as port:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as to:
+            quote: Any = rpc.PromotionServiceStub(to).QuotePromotion
+
+            def ask_for(busy_ms: int, timeout: float) -> str:
+                try:
+                    quote(pb.QuotePromotionRequest(voucher_code=str(busy_ms)), timeout=timeout)
+                except grpc.RpcError as error:
+                    return str(error.code().name)
+                return "OK"
+
+            def ask_in_vain() -> str:
+                assert slow.busy.wait(5)
+                return ask_for(0, 0.2)
+
+            waiting = [asyncio.to_thread(ask_in_vain) for _ in range(8)]
+            long, *codes = await asyncio.gather(asyncio.to_thread(ask_for, 1000, 5), *waiting)
+            assert (long, codes) == ("OK", ["DEADLINE_EXCEEDED"] * 8)
+            # Once more, so that whatever had waited has had its turn.
+            assert await asyncio.to_thread(ask_for, 0, 5) == "OK"
+    assert slow.inside == 2
