@@ -19,11 +19,10 @@ from meshkit.money import to_minor
 from meshkit.rpc.client import call, channel
 from order_worker.sales_reads import MOST_SKUS, SalesReads, analytics_database, by_hour, by_sku
 from order_worker.serve_app import running
-from order_worker.settings import Settings
 from peakmesh.order.v1 import order_service_pb2 as api
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
 from tests.integration.order_worker.sold_orders import sold_rows
-from tests.integration.order_worker.world import World
+from tests.integration.order_worker.world import World, serving_settings
 from tests.mysql8 import only_mysql8
 from tools.devstack.spec import Mesh
 
@@ -51,7 +50,7 @@ class Seller:
 
 @pytest.fixture
 async def seller(own_mesh: Mesh) -> AsyncIterator[Seller]:
-    settings = Settings(port_base=own_mesh.port_base, run_dir=own_mesh.run_dir, drain_seconds=0)
+    settings = serving_settings(own_mesh)
     with only_mysql8():
         async with running(settings) as port, channel(f"127.0.0.1:{port}") as opened:
             stub: Any = rpc.OrderServiceStub(opened)

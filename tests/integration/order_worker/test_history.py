@@ -17,12 +17,11 @@ from meshkit.rpc.client import call, channel
 from order_worker.order_filter import OrderFilter, make_token
 from order_worker.order_history import page_ids
 from order_worker.serve_app import running
-from order_worker.settings import Settings
 from peakmesh.order.v1 import order_pb2 as pb
 from peakmesh.order.v1 import order_service_pb2 as api
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
 from tests.integration.order_worker.sold_orders import sold_rows
-from tests.integration.order_worker.world import World, people
+from tests.integration.order_worker.world import World, people, serving_settings
 from tests.mysql8 import only_mysql8
 from tools.devstack.spec import Mesh
 
@@ -56,7 +55,7 @@ class History:
 
 @pytest.fixture
 async def history(own_mesh: Mesh) -> AsyncIterator[History]:
-    settings = Settings(port_base=own_mesh.port_base, run_dir=own_mesh.run_dir, drain_seconds=0)
+    settings = serving_settings(own_mesh)
     with only_mysql8():
         async with running(settings) as port, channel(f"127.0.0.1:{port}") as opened:
             stub: Any = rpc.OrderServiceStub(opened)

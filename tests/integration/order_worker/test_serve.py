@@ -13,13 +13,12 @@ from meshkit.errors import DependencyUnavailable, InvalidFields, OrderNotFound, 
 from meshkit.identity import Role, TokenIssuer
 from meshkit.rpc.client import call, channel
 from order_worker.serve_app import running
-from order_worker.settings import Settings
 from order_worker.write_results import write_results
 from peakmesh.event.v1.events_pb2 import PaymentOutcome, PaymentResult
 from peakmesh.order.v1 import order_pb2 as pb
 from peakmesh.order.v1 import order_service_pb2 as api
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
-from tests.integration.order_worker.world import World, accepted, people
+from tests.integration.order_worker.world import World, accepted, people, serving_settings
 from tools import devstack
 from tools.devstack.spec import Mesh
 
@@ -47,7 +46,7 @@ class Client:
 
 @pytest.fixture
 async def client(own_mesh: Mesh) -> AsyncIterator[Client]:
-    settings = Settings(port_base=own_mesh.port_base, run_dir=own_mesh.run_dir, drain_seconds=0)
+    settings = serving_settings(own_mesh)
     async with running(settings) as port, channel(f"127.0.0.1:{port}") as opened:
         stub: Any = rpc.OrderServiceStub(opened)
         yield Client(stub, TokenIssuer(settings.identity_dir))

@@ -16,11 +16,10 @@ from meshkit.errors import IllegalState, InvalidFields, OrderNotFound, RequestId
 from meshkit.identity import Role, TokenIssuer
 from meshkit.rpc.client import call, channel
 from order_worker.serve_app import running
-from order_worker.settings import Settings
 from peakmesh.event.v1.events_pb2 import AcceptedOrder, OrderCreated
 from peakmesh.order.v1 import order_ops_service_pb2 as pb
 from peakmesh.order.v1 import order_ops_service_pb2_grpc as rpc
-from tests.integration.order_worker.world import World, people
+from tests.integration.order_worker.world import World, people, serving_settings
 from tools.devstack.spec import Mesh
 
 HOUR = 3_600_000
@@ -59,7 +58,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(own_mesh: Mesh) -> AsyncIterator[Desk]:
-    settings = Settings(port_base=own_mesh.port_base, run_dir=own_mesh.run_dir, drain_seconds=0)
+    settings = serving_settings(own_mesh)
     async with running(settings) as port, channel(f"127.0.0.1:{port}") as opened:
         yield Desk(rpc.OrderOpsServiceStub(opened), TokenIssuer(settings.identity_dir))
 

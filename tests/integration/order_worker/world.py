@@ -24,10 +24,12 @@ from meshkit.kafka.publisher import Publisher, publishing
 from meshkit.redis_client import redis_pool
 from meshkit.settings import ProcessSettings
 from order_worker.plan_batch import Intake
+from order_worker.settings import Settings
 from order_worker.standing import Standing
 from order_worker.write_orders import write_orders
 from peakmesh.event.v1.events_pb2 import AcceptedOrder, CancelledOrder, OrderIntake, PaymentResult
 from peakmesh.order.v1.order_pb2 import ShippingAddress
+from tools.devstack.spec import Mesh
 
 ADDRESS = ShippingAddress(recipient="Zoë", street="High Street 1", city="Köln", postal_code="50667", country_code="DE")
 
@@ -181,6 +183,12 @@ def people(count: int) -> list[str]:
 
 def by_id(standings: Iterable[Standing]) -> dict[str, OrderState]:
     return {each.order_id: each.state for each in standings}
+
+
+def serving_settings(mesh: Mesh) -> Settings:
+    """Of role `serve` beside this mesh, whatever servers the environment gives to others."""
+    place = {"port_base", "run_dir", "redis_url", "db_url", "kafka_bootstrap"}
+    return Settings(drain_seconds=0, **mesh.settings.model_dump(include=place))
 
 
 @asynccontextmanager
