@@ -108,7 +108,7 @@ def _accepting(
 ) -> Accepting:
     cleaner = OutboxCleaner(stock)
     budget = settings.promotion_budget_ms / 1000
-    breaker = promotions_breaker(budget)
+    breaker = promotions_breaker(budget, settings.promotion_at_once)
     unused = UnusedHolds(egress, budget, breaker)
     relay = Relay(offers, stock, intake, settings.relay_age_ms, settings.consent_ms)
     place_order = PlaceOrder(

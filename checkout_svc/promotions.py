@@ -24,9 +24,9 @@ SLOW_SHARE = 0.7
 _NOT_ASKED = Quote(UNAVAILABLE)
 
 
-def promotions_breaker(budget_seconds: float) -> Breaker:
-    """One for all that a process asks of promotions. Two processes together make what Envoy lets through: 64 calls."""
-    return Breaker("promotions", Policy(slow_seconds=SLOW_SHARE * budget_seconds, at_once=32))
+def promotions_breaker(budget_seconds: float, at_once: int) -> Breaker:
+    """One for all that a process asks of promotions."""
+    return Breaker("promotions", Policy(slow_seconds=SLOW_SHARE * budget_seconds, at_once=at_once))
 
 
 class Promotions:

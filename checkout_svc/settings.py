@@ -11,6 +11,8 @@ class Settings(ProcessSettings):
     accept_budget_ms: int = Field(default=1000, gt=0, description="from the call to its answer; past it: PENDING")
     accept_most: int = Field(default=2000, gt=0, description="orders in progress at once; past it: OVERLOADED")
     promotion_budget_ms: int = Field(default=50, gt=0, description="for a quote; past it: list price")
+    # Two processes together ask as much at once as Envoy lets through: 64 calls.
+    promotion_at_once: int = Field(default=32, ge=3, description="quotes under way at once; past it: list price")
     order_deadline_seconds: float = Field(default=600, gt=0, description="an order unpaid so long expires")
     relay_age_ms: int = Field(default=2000, gt=0, description="the outbox entries that the relay takes for forgotten")
     consent_ms: int = Field(default=30_000, gt=0, description="a PENDING order unasked for so long is cancelled")

@@ -69,13 +69,13 @@ async def test_a_clients_fault_headers_change_nothing(mesh: Mesh) -> None:
 
 SCENARIO = """
 says: Nothing is put back before a minute is over.
-load: {order: 5}
+load: {order_with_voucher: 5}
 actions:
 - {at: 0.5, do: freeze, process: promo_svc}
 - {at: 0.5, do: arm, target: wallet, delay_ms: 10}
 - {at: 60, do: clear, target: wallet}
 - {at: 60, do: thaw, process: promo_svc}
-expects: [{expect: succeeds, call: order}]
+expects: [{expect: succeeds, call: order_with_voucher}]
 """
 
 

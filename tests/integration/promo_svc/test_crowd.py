@@ -61,7 +61,12 @@ async def test_the_budget_is_never_passed_and_who_got_nothing_gives_back(
             await asyncio.sleep(0.01)
 
     # A thousand in one process are late; that they are is not the question here.
-    patient: dict[str, Any] = {"promotion_budget_ms": 20_000, "accept_budget_ms": 20_000, "drain_seconds": 0}
+    patient: dict[str, Any] = {
+        "promotion_budget_ms": 20_000,
+        "promotion_at_once": BUYERS,
+        "accept_budget_ms": 20_000,
+        "drain_seconds": 0,
+    }
     async with world.promotions(promo_redis_ms=20_000) as promo:
         settings = Settings(
             port_base=world.mesh.port_base, run_dir=world.mesh.run_dir, egress_target=f"127.0.0.1:{promo}", **patient

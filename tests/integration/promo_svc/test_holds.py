@@ -14,6 +14,7 @@ from peakmesh.promotion.v1 import promotion_service_pb2 as pb
 from tests.integration.promo_svc.world import World
 from tests.polling import eventually
 from tools import devstack
+from tools.devstack import Mesh
 
 APPLIED, REFUSED = pb.PROMOTION_STATE_APPLIED, pb.PROMOTION_STATE_REFUSED
 
@@ -132,11 +133,11 @@ async def test_a_hold_takes_a_few_milliseconds(world: World) -> None:
     assert sorted(seconds)[50] < 0.02, f"median {sorted(seconds)[50] * 1000:.1f} ms"
 
 
-async def test_a_frozen_redis_is_no_answer_within_envoys_time(world: World) -> None:
+async def test_a_frozen_redis_is_no_answer_within_envoys_time(world: World, servers: Mesh) -> None:
     code = world.voucher(budget_grants=9)
     async with world.promotions(promo_redis_ms=35):
         await world.quote(code)
-        devstack.pause_process("redis", world.mesh)
+        devstack.pause_process("redis", servers)
         try:
             seconds = []
             for _ in range(5):
@@ -145,7 +146,7 @@ async def test_a_frozen_redis_is_no_answer_within_envoys_time(world: World) -> N
                     await world.quote(code)
                 seconds.append(time.perf_counter() - started)
         finally:
-            devstack.resume_process("redis", world.mesh)
+            devstack.resume_process("redis", servers)
         assert min(seconds) < 0.045
         await eventually(lambda: _answers(world, code), within=5)
 
