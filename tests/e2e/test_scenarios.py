@@ -19,6 +19,8 @@ from tools.cli.fault_run import play_on
 from tools.devstack import Mesh, status
 
 CALL = "order_with_voucher"
+# What an expectation says that is about how soon or how fast, not about what.
+TIMED = ("p99", "again", "within")
 
 
 def told(played: Played) -> str:
@@ -42,10 +44,10 @@ async def plays(mesh: Mesh, scenario: Scenario) -> Played:
     ],
 )
 async def test_a_scenario_holds(name: str, mesh: Mesh) -> None:
-    """Of sixty calls p99 is a single one, and on a busy machine it may have met somebody else's work: where nothing but
-    that broke, the scenario is played once more, and must hold then."""
+    """Of sixty calls p99 is a single one, and a probe that meets somebody else's work costs another second: where nothing
+    but time was broken, the scenario is played once more, and must hold then."""
     played = await plays(mesh, read_scenario(name))
-    if all(each.held or "p99" in each.expected for each in played.verdicts) and not played.held:
+    if not played.held and all(each.held or any(word in each.expected for word in TIMED) for each in played.verdicts):
         played = await plays(mesh, read_scenario(name))
     assert played.held, told(played)
 
