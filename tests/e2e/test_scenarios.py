@@ -44,8 +44,8 @@ async def plays(mesh: Mesh, scenario: Scenario) -> Played:
     ],
 )
 async def test_a_scenario_holds(name: str, mesh: Mesh) -> None:
-    """Of sixty calls p99 is a single one, and a probe that meets somebody else's work costs another second: where nothing
-    but time was broken, the scenario is played once more, and must hold then."""
+    """Of sixty calls p99 is a single one, and a probe that meets somebody else's work costs another second: where
+    nothing but time was broken, the scenario is played once more, and must hold then."""
     played = await plays(mesh, read_scenario(name))
     if not played.held and all(each.held or any(word in each.expected for word in TIMED) for each in played.verdicts):
         played = await plays(mesh, read_scenario(name))
