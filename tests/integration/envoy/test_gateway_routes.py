@@ -70,6 +70,28 @@ async def test_a_process_killed_in_the_middle_of_its_calls_costs_none_of_them(me
     assert len(stays.calls) == 10
 
 
+async def test_callers_that_give_up_break_nobody_elses_call(mesh: Mesh) -> None:
+    """They share a connection behind the gateway. Envoy takes many quick resets for an attack and closes it: by default
+    after 250."""
+    let_go = asyncio.Event()
+
+    async def slow(body: bytes) -> bytes:
+        await let_go.wait()
+        return body
+
+    async with upstream(mesh.ports["order_serve_0"], slow) as orders, mesh.channel("gateway") as hasty:
+        await mesh.healthy("order", 1)
+        async with mesh.channel("gateway") as calm:
+            bearer = mesh.bearer()
+            stays = asyncio.ensure_future(raw(calm, GET_ORDER)(b"stays", metadata=bearer))
+            await eventually(lambda: bool(orders.calls))
+            gone = (raw(hasty, GET_ORDER)(b"", metadata=bearer, timeout=0.5) for _ in range(600))
+            ends = await asyncio.gather(*gone, return_exceptions=True)
+            assert {end.code().name for end in ends if isinstance(end, grpc.aio.AioRpcError)} == {"DEADLINE_EXCEEDED"}
+            let_go.set()
+            assert await stays == b"stays"
+
+
 @pytest.mark.parametrize(("door", "method", "port", "cluster"), [
     ("gateway", PLACE_ORDER, "checkout_0", "checkout"),
     ("gateway", GET_ORDER, "order_serve_0", "order"),
