@@ -1,7 +1,8 @@
-"""The servers that tests run against: a mesh of their own, 1000 ports above a mesh that may be running."""
+"""The servers that tests run against, a mesh of their own 1000 ports above one that may be running; and the figures
+that tests measured, told at the end."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,6 +13,27 @@ from tools.devstack.table import DATA_SERVERS
 
 os.environ.setdefault("PEAKMESH_PORT_BASE", "1000")
 os.environ.setdefault("PEAKMESH_RUN_DIR", str(ROOT / ".run" / "test"))
+
+FIGURE = "figure"
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tells what was measured, a sentence with its numbers, at the end of the run: pytest shows nothing of what a test
+    that passes prints. For what was promised as a number; the rest is printed."""
+    return lambda sentence: request.node.user_properties.append((FIGURE, sentence))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures by test. They travel in the reports, so that they also come from the workers of pytest-xdist."""
+    reports = [each for found in terminalreporter.stats.values() for each in found]
+    ends = [each for each in reports if isinstance(each, pytest.TestReport) and each.when == "teardown"]
+    told = {each.nodeid: [said for name, said in each.user_properties if name == FIGURE] for each in ends}
+    if any(told.values()):
+        terminalreporter.section("figures")
+    for test, sentences in sorted(told.items()):
+        for line in [test.removeprefix("tests/"), *(f"    {each}" for each in sentences)] if sentences else ():
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")
