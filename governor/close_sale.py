@@ -10,7 +10,6 @@ from governor.sales_table import close_offers, move_sale, read_sale
 from governor.settle_sale import SettleSale
 from kernel.ops_journal import OpsCall
 from meshkit.crash import crash_point
-from meshkit.db.engine import run_transaction
 
 
 class CloseSale:
@@ -29,7 +28,7 @@ class CloseSale:
             return b""
 
         async with self._lock.held():
-            await run_transaction(self._engine, lambda connection: once(connection, call, work))
+            await once(self._engine, call, work)
             crash_point("after_close_row")
             settled = await self._settle(sale_id)
         return await self._stock.view(settled.sale)

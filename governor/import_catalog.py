@@ -13,7 +13,6 @@ from governor.publish_catalog import PublishCatalog
 from governor.sale import Imported, Product
 from kernel.ops_journal import OpsCall
 from meshkit.crash import crash_point
-from meshkit.db.engine import run_transaction
 
 
 class ImportCatalog:
@@ -32,7 +31,7 @@ class ImportCatalog:
             return json.dumps(asdict(await save_products(connection, products, call.at_ms))).encode()
 
         async with self._lock.held():
-            response = await run_transaction(self._engine, lambda connection: once(connection, call, work))
+            response = await once(self._engine, call, work)
             crash_point("after_catalog_rows")
             await self._publish()
         return Imported(**json.loads(response))

@@ -15,7 +15,6 @@ from governor.sales_table import insert_sale, read_sale
 from governor.settle_sale import SettleSale
 from kernel.ops_journal import OpsCall
 from meshkit.crash import crash_point
-from meshkit.db.engine import run_transaction
 from meshkit.errors import ProductNotFound
 
 
@@ -43,7 +42,7 @@ class OpenSale:
             return self._answer.encode(await read_sale(connection, sale_id), call.at_ms)
 
         async with self._lock.held():
-            response = await run_transaction(self._engine, lambda connection: once(connection, call, work))
+            response = await once(self._engine, call, work)
             crash_point("after_sale_row")
             await self._settle(self._answer.sale_id_of(response))
         return response

@@ -11,7 +11,6 @@ from governor.settle_sale import SettleSale
 from kernel.ops_journal import OpsCall
 from kernel.stock.results import OfferState
 from meshkit.crash import crash_point
-from meshkit.db.engine import run_transaction
 from meshkit.errors import IllegalState
 
 
@@ -31,7 +30,7 @@ class PauseSale:
                     await move_offers(connection, sale_id, OfferState.OPEN, OfferState.PAUSED)
                 return b""
 
-            await run_transaction(self._engine, lambda connection: once(connection, call, work))
+            await once(self._engine, call, work)
             crash_point("after_pause_row")
             settled = await self._settle(sale_id)
         return await self._stock.view(settled.sale)

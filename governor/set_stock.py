@@ -13,7 +13,6 @@ from governor.sales_table import set_initial
 from governor.settle_sale import SettleSale
 from kernel.ops_journal import OpsCall
 from meshkit.crash import crash_point
-from meshkit.db.engine import run_transaction
 from meshkit.errors import OfferNotFound
 
 
@@ -29,7 +28,7 @@ class SetStock:
         """
         async with self._lock.held():
             row = _offer_of((await self._settle(sale_id)).sale, sku)
-            await run_transaction(self._engine, lambda connection: once(connection, call, self._change(row, units)))
+            await once(self._engine, call, self._change(row, units))
             crash_point("after_stock_row")
             row = _offer_of(await self._settle.read(sale_id), sku)
             await self._stock.set_units(row, row.initial)

@@ -64,7 +64,9 @@ class CancelOrder:
             async with asyncio.timeout(SECONDS):
                 now = wall_ms()
                 work = partial(_cancel, order_id, reason or BY_THE_BUYER, now, now - self._settled_ms)
-                standing = await transact(self._engine, work)
+                standing, moved = await transact(self._engine, work)
+        if moved:
+            metrics.CANCELS.labels(moved).inc()
         # Also where this call found it CANCELLED: whoever cancelled it may have been killed before this line.
         if standing.state is OrderState.CANCELLED:
             await apply_standings(self._stock, [standing])
@@ -76,7 +78,8 @@ class CancelOrder:
 
 async def _cancel(
     order_id: str, reason: str, now_ms: int, settled_since_ms: int, connection: AsyncConnection, _attempt: int
-) -> Standing:
+) -> tuple[Standing, str]:
+    """Where the order stands, and when in its life this call gave it up: "" where nothing was left to do."""
     row = await _locked(connection, order_id)
     standing = Standing(order_id, row.offer_no, row.state, row.epoch)
     if row.state is OrderState.CREATED:
@@ -84,15 +87,15 @@ async def _cancel(
         if not moved:
             raise IllegalState("the order is being charged; cancel it then", retry_after=PAYING_SECONDS)
         await shift(connection, deltas(moved))
-        metrics.CANCELS.labels("before_charge").inc()
-        return Standing(order_id, row.offer_no, OrderState.CANCELLED, row.epoch)
+        return Standing(order_id, row.offer_no, OrderState.CANCELLED, row.epoch), "before_charge"
     if row.state in SOLD_STATES:
         if row.updated_ms < settled_since_ms:
             raise IllegalState("the order was settled too long ago to be cancelled")
-        await _ask_back(connection, order_id, row, reason, now_ms)
-    elif row.state not in (OrderState.CANCELLED, OrderState.REFUNDED):
+        asked = await _ask_back(connection, order_id, row, reason, now_ms)
+        return standing, "after_charge" if asked else ""
+    if row.state not in (OrderState.CANCELLED, OrderState.REFUNDED):
         raise IllegalState(f"the order has ended as {row.state}")
-    return standing
+    return standing, ""
 
 
 async def _locked(connection: AsyncConnection, order_id: str) -> _Row:
@@ -106,13 +109,13 @@ async def _locked(connection: AsyncConnection, order_id: str) -> _Row:
     return _Row(row.offer_no, OrderState(row.state), row.currency, epoch or 0, row.updated_ms)
 
 
-async def _ask_back(connection: AsyncConnection, order_id: str, row: _Row, reason: str, now_ms: int) -> None:
-    """(unbook, STARTED), unless it is there. The row's stamp moves too, so that watchers and audits see it young."""
+async def _ask_back(connection: AsyncConnection, order_id: str, row: _Row, reason: str, now_ms: int) -> bool:
+    """(unbook, STARTED); False where it is there. The row's stamp moves too: watchers and audits see it young."""
     steps = await _steps(connection, order_id)
     if UNBOOK in steps:
         if steps[UNBOOK].state == FAILED:
             raise IllegalState(f"the order cannot be cancelled any more: {steps[UNBOOK].reason}")
-        return
+        return False
     values: dict[str, Any] = {
         "order_id": order_id,
         "step": UNBOOK,
@@ -127,7 +130,7 @@ async def _ask_back(connection: AsyncConnection, order_id: str, row: _Row, reaso
     }
     await connection.execute(insert(payment_step), [values])
     await connection.execute(update(orders).where(orders.c.order_id == order_id).values(updated_ms=now_ms))
-    metrics.CANCELS.labels("after_charge").inc()
+    return True
 
 
 async def _steps(connection: AsyncConnection, order_id: str) -> dict[str, Any]:

@@ -149,16 +149,19 @@ async def _recheck_limits(connection: AsyncConnection, plan: Plan, known: Mappin
 
 async def write_failed(engine: AsyncEngine, order: AcceptedOrder, reason: str, now_ms: int) -> Standing:
     """A FAILED_DLQ row for an order that cannot be written as it is, or the row that is there already."""
-    return await transact(engine, partial(_write_failed, order, reason, now_ms))
+    standing, written = await transact(engine, partial(_write_failed, order, reason, now_ms))
+    if written:
+        metrics.ROWS.labels(OrderState.FAILED_DLQ.value).inc()
+    return standing
 
 
 async def _write_failed(
     order: AcceptedOrder, reason: str, now_ms: int, connection: AsyncConnection, _attempt: int
-) -> Standing:
+) -> tuple[Standing, bool]:
     epoch = await connection.scalar(select(offer.c.epoch).where(offer.c.offer_no == order.offer_no))
     state = await connection.scalar(select(orders.c.state).where(orders.c.order_id == order.order_id))
     if state is None:
         await connection.execute(insert(orders), [failed_values(order, reason, now_ms)])
-        metrics.ROWS.labels(OrderState.FAILED_DLQ.value).inc()
     row_state = OrderState(state or OrderState.FAILED_DLQ)
-    return Standing(order.order_id, order.offer_no, row_state, order.epoch if epoch is None else epoch)
+    standing = Standing(order.order_id, order.offer_no, row_state, order.epoch if epoch is None else epoch)
+    return standing, state is None
