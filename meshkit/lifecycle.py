@@ -1,6 +1,7 @@
 """A process from start to stop: settings, logs, event loop, signals, exit status."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -37,6 +38,10 @@ async def _until_signal(running: Running[S], settings: S) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(settings):
+        # What was imported (85,000 objects in checkout) lives as long as the process: looking through it again stopped
+        # the loop for 43 ms, every few seconds under load; without it 3 ms.
+        gc.collect()
+        gc.freeze()
         READY.set(1)
         log.info("ready")
         try:
