@@ -191,5 +191,6 @@ async def _refuse(error: BaseException, method: str, context: Any) -> NoReturn:
     if not isinstance(error, PeakmeshError):
         log.error("call failed", method=method, exc_info=error)
         error = PeakmeshError("internal error")
-    await context.abort(error.code, to_status(error).message, trailers(error))
+    status = to_status(error)
+    await context.abort(error.code, status.message, trailers(status))
     raise AssertionError("abort returned")

@@ -29,9 +29,9 @@ def to_status(error: PeakmeshError) -> Status:
     return Status(code=error.code.value[0], message=message, details=[_pack(part) for part in parts])
 
 
-def trailers(error: PeakmeshError) -> tuple[tuple[str, bytes], ...]:
+def trailers(status: Status) -> tuple[tuple[str, bytes], ...]:
     """The trailing metadata that carries the status' details."""
-    return ((STATUS_KEY, to_status(error).SerializeToString()),)
+    return ((STATUS_KEY, status.SerializeToString()),)
 
 
 def from_status(status: Status, dependency: str) -> PeakmeshError:

@@ -43,6 +43,7 @@ class SyncEdge(grpc.ServerInterceptor):
 
 
 def _refuse(error: PeakmeshError, context: Any) -> NoReturn:
-    context.set_trailing_metadata(trailers(error))
-    context.abort(error.code, to_status(error).message)
+    status = to_status(error)
+    context.set_trailing_metadata(trailers(status))
+    context.abort(error.code, status.message)
     raise AssertionError("abort returned")
