@@ -71,6 +71,8 @@ class Shop:
 
         async def all_told() -> bool:
             for record in await self.results.poll(0.05):
+                if len(record.key) != len(str(uuid.UUID(int=0))):
+                    continue  # no order's: what other tests sent stays in the topic of a stack that is used again
                 result = events.PaymentResult.FromString(record.value)
                 name = events.PaymentOutcome.Name(result.outcome).removeprefix("PAYMENT_OUTCOME_")
                 self.told.setdefault(result.order_id, []).append(name)
