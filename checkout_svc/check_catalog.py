@@ -41,14 +41,17 @@ def search_page(request: pb.SearchProductsRequest) -> SearchPage:
     fields.require(not control, "query", "must not hold control characters")
     low = _price(fields, "min_price", request.min_price) if request.HasField("min_price") else 0
     high = _price(fields, "max_price", request.max_price) if request.HasField("max_price") else ANY_PRICE
-    fields.require(low <= high, "max_price", "must not be below min_price")
     currencies = {each.currency_code for each in (request.min_price, request.max_price) if each.currency_code}
-    fields.require(len(currencies) <= 1, "max_price", "must be in the currency of min_price")
+    if low is not None and high is not None:
+        # What is wrong with one of them would be told of both.
+        same = len(currencies) <= 1
+        fields.require(same, "max_price", "must be in the currency of min_price")
+        fields.require(low <= high or not same, "max_price", "must not be below min_price")
     fields.require(request.stock_state in pb.StockState.values(), "stock_state", "is not a StockState")
     fields.require(request.page_size >= 0, "page_size", "must not be negative")
     fields.check()
     state = StockState(request.stock_state) if request.stock_state else None
-    wanted = Wanted(request.query, currencies.pop() if currencies else "", low, high, state)
+    wanted = Wanted(request.query, currencies.pop() if currencies else "", low or 0, high or 0, state)
     return SearchPage(wanted, min(request.page_size or 20, 100), read_search_token(request.page_token, wanted))
 
 
@@ -71,11 +74,12 @@ def offers_page(request: pb.ListOffersRequest) -> OffersPage:
     return OffersPage(request.sale_id, min(request.page_size or 50, 200), after)
 
 
-def _price(fields: Fields, field: str, price: Money) -> int:
+def _price(fields: Fields, field: str, price: Money) -> int | None:
+    """None where it is none: that is in `fields`."""
     try:
         minor = to_minor(price)
     except ValueError as error:
         fields.require(False, field, str(error))
-        return 0
+        return None
     fields.between(field, minor, 0, _MOST_MINOR)
-    return minor
+    return minor if 0 <= minor <= _MOST_MINOR else None

@@ -60,7 +60,7 @@ class OrderServicer(rpc.OrderServiceServicer):
     async def CancelOrder(self, request: api.CancelOrderRequest, _context: Any) -> api.CancelOrderResponse:
         fields = Fields()
         fields.uuid("request_id", request.request_id)
-        fields.text("reason", request.reason or "-", 1, REASON_CHARS)
+        fields.text("reason", request.reason, 0, REASON_CHARS)
         order_id = _checked_order_id(fields, request.order_id)
         order = await self._cancel_order(order_id, caller(), request.reason)
         return api.CancelOrderResponse(order=_order(order))

@@ -87,7 +87,6 @@ def test_all_bad_fields_come_together() -> None:
         "shipping_address.postal_code",
         "shipping_address.country_code",
         "buyer_id",
-        "buyer_id",
     ]
 
 
