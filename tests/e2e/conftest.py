@@ -1,8 +1,11 @@
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 
 from tests.e2e.shop import Shop, shopping
+from tests.e2e.telling import fill_cart
+from tests.e2e.valid_requests import Ground
 from tools.devstack import Mesh
 
 
@@ -10,3 +13,14 @@ from tools.devstack import Mesh
 async def shop(mesh: Mesh) -> AsyncIterator[Shop]:
     async with shopping(mesh.settings) as opened:
         yield opened
+
+
+@pytest.fixture
+async def ground(shop: Shop) -> Ground:
+    """Leaves 99 units, of which none may be gone after a refusal, and a cart of one line."""
+    sale = await shop.open_sale(units=100, limit=100)
+    user = f"spoiler-{uuid4().hex[:12]}"
+    bought = await shop.place(user, sale)
+    made = Ground(user, sale, bought.order_id)
+    await fill_cart(shop, made)
+    return made
