@@ -19,6 +19,7 @@ from tests.e2e.holds import assert_audit_holds
 from tests.e2e.shop import Shop, State
 from tests.e2e.stubborn import persist
 from tests.polling import eventually
+from tests.seeds import new_seed
 from tools.devstack import Mesh, restart_process, start_process, stop_process
 from tools.providers.knobs import AllKnobs, Knobs, write_knobs
 from tools.providers.settings import Settings as SandboxSettings
@@ -79,9 +80,7 @@ async def watch(shop: Shop, user: str, order_id: str) -> list[tuple[str, float]]
 
 
 async def test_cancels_race_the_charge_and_the_audit_holds(shop: Shop, tmp_path: Path) -> None:
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")
-    dice = random.Random(seed)
+    dice = random.Random(new_seed())
     turn(shop, wallet=Knobs(latency_ms=100), shipping=Knobs(latency_ms=50))
     sale = await shop.open_sale(units=RACES)
 
