@@ -1,7 +1,6 @@
 """A request of PlaceOrder, checked, as a Purchase."""
 
-from checkout_svc.purchase import Purchase
-from kernel.request_hash import request_hash
+from checkout_svc.purchase import Purchase, purchase_of
 from meshkit.identity import Identity, Role
 from meshkit.rpc.fields import Fields
 from peakmesh.checkout.v1 import checkout_service_pb2 as pb
@@ -11,20 +10,9 @@ from peakmesh.order.v1.order_pb2 import ShippingAddress
 def to_purchase(request: pb.PlaceOrderRequest, who: Identity) -> Purchase:
     """Raises InvalidFields with every field that is wrong."""
     _check(request, who)
-    buyer = request.buyer_id or who.user_id
-    return Purchase(
-        user_id=buyer,
-        sale_id=request.sale_id,
-        sku=request.sku,
-        quantity=request.quantity,
-        request_id=request.request_id.lower(),
-        request_hash=request_hash(request, buyer),
-        price_version=request.price_version,
-        address=request.shipping_address,
-        voucher_code=request.voucher_code,
-        require_promotion=request.require_promotion,
-        placed_by=who.user_id if request.buyer_id else "",
-    )
+    if request.buyer_id:
+        return purchase_of(request, request.buyer_id, placed_by=who.user_id)
+    return purchase_of(request, who.user_id)
 
 
 def _check(request: pb.PlaceOrderRequest, who: Identity) -> None:

@@ -9,8 +9,7 @@ from checkout_svc.cart import CartLine, CartStore, Checkout
 from checkout_svc.in_progress import InProgress
 from checkout_svc.line_outcome import Outcome, is_final, refusal_of
 from checkout_svc.place_order import PlaceOrder
-from checkout_svc.purchase import Purchase
-from kernel.request_hash import request_hash
+from checkout_svc.purchase import Purchase, purchase_of
 from meshkit.crash import crash_point
 from meshkit.errors import DeadlinePassed, PeakmeshError
 from meshkit.log import get_logger
@@ -92,15 +91,4 @@ def line_purchase(checkout: Checkout, line: CartLine) -> Purchase:
         voucher_code=checkout.voucher_code,
         require_promotion=checkout.require_promotion,
     )
-    return Purchase(
-        user_id=checkout.user_id,
-        sale_id=line.sale_id,
-        sku=line.sku,
-        quantity=line.quantity,
-        request_id=request.request_id,
-        request_hash=request_hash(request, checkout.user_id),
-        price_version=line.price_version,
-        address=checkout.address,
-        voucher_code=checkout.voucher_code,
-        require_promotion=checkout.require_promotion,
-    )
+    return purchase_of(request, checkout.user_id)

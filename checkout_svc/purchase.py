@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kernel.request_hash import request_hash
+from peakmesh.checkout.v1.checkout_service_pb2 import PlaceOrderRequest
 from peakmesh.order.v1.order_pb2 import ShippingAddress
 
 # The stock keeps at most 80 characters of an answer, the state's letter among them.
@@ -76,6 +78,23 @@ class Purchase:
     voucher_code: str = ""
     require_promotion: bool = False
     placed_by: str = ""
+
+
+def purchase_of(request: PlaceOrderRequest, user_id: str, placed_by: str = "") -> Purchase:
+    """Of a request whose fields are good."""
+    return Purchase(
+        user_id=user_id,
+        sale_id=request.sale_id,
+        sku=request.sku,
+        quantity=request.quantity,
+        request_id=request.request_id.lower(),
+        request_hash=request_hash(request, user_id),
+        price_version=request.price_version,
+        address=request.shipping_address,
+        voucher_code=request.voucher_code,
+        require_promotion=request.require_promotion,
+        placed_by=placed_by,
+    )
 
 
 @dataclass(frozen=True, slots=True)
