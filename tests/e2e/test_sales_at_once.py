@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,17 +24,22 @@ from tests.polling import eventually
 from tools.audit.report import Verdict
 from tools.audit.run import run_audit
 
-SWITCH_MS = 2_500
-UNITS, BUYERS = 6, 8
+# Buyers a SKU, whose first taps are spread evenly over AROUND_MS before the switch and as long after it.
+BUYERS, AROUND_MS, SWITCH_MS = 100, 1_000, 3_000
+# Enough for all who come in time, so that nothing but the clock refuses them; too few for all who wait.
+PLENTY, SCARCE = BUYERS, 60
 
 
 @dataclass
 class Tap:
-    """One buyer of one SKU, and what they were told on the way."""
+    """One buyer of one SKU: when their first tap left and was answered, Unix milliseconds, and what they were told."""
 
     user: str
     sale: OpenSale
     request: checkout.PlaceOrderRequest
+    at_ms: int
+    sent_ms: int = 0
+    answered_ms: int = 0
     told: list[str] = field(default_factory=list)
     order_id: str = ""
 
@@ -42,39 +48,43 @@ def at(millis: int) -> Timestamp:
     return Timestamp(seconds=millis // 1000, nanos=millis % 1000 * 1_000_000)
 
 
-async def open_several(shop: Shop, skus: int, **hours: Timestamp) -> list[OpenSale]:
+async def open_several(shop: Shop, skus: int, units: int, **hours: Timestamp) -> list[OpenSale]:
     names = [f"sku-{uuid4().hex[:12]}" for _ in range(skus)]
     price = from_minor(1999, "EUR")
     products = [ops.Product(sku=sku, name="A", unit_price=price, weight_grams=400, seller_id="s1") for sku in names]
     await shop.operate("ImportCatalog", ops.ImportCatalogRequest(request_id=str(uuid4()), products=products))
-    offers = [ops.OfferSpec(sku=sku, units=UNITS, limit_per_user=1) for sku in names]
+    offers = [ops.OfferSpec(sku=sku, units=units, limit_per_user=1) for sku in names]
     request = ops.OpenSaleRequest(request_id=str(uuid4()), offers=offers, **hours)
     sale = (await shop.operate("OpenSale", request)).sale
     return [OpenSale(sale.sale_id, each.sku, each.offer_no, each.price_version) for each in sale.offers]
 
 
 async def persist(shop: Shop, tap: Tap) -> None:
-    """Taps again with the same request until there is an answer that will not change."""
+    """Taps at its moment, and again with the same request until there is an answer that will not change."""
+    await asyncio.sleep((tap.at_ms - wall_ms()) / 1000)
+    tap.sent_ms = wall_ms()
 
     async def decided() -> bool:
         try:
             answer = await shop.send(tap.user, tap.request, timeout=5)
         except SaleNotOpen as error:
             tap.told.append(error.metadata["state"])
-            return error.metadata["state"] == "CLOSED"
         except SoldOut:
             tap.told.append("SOLD_OUT")
-            return True
-        tap.order_id = answer.order_id
-        queued = answer.acceptance == checkout.ACCEPTANCE_QUEUED
-        tap.told.append("QUEUED" if queued else "PENDING")
-        return queued
+        else:
+            tap.order_id = answer.order_id
+            tap.told.append("QUEUED" if answer.acceptance == checkout.ACCEPTANCE_QUEUED else "PENDING")
+        tap.answered_ms = tap.answered_ms or wall_ms()
+        return tap.told[-1] in ("QUEUED", "SOLD_OUT", "CLOSED")
 
     await eventually(decided, within=30, every=0.1)
 
 
-def taps_on(shop: Shop, offers: Sequence[OpenSale], prefix: str) -> list[Tap]:
-    return [Tap(f"{prefix}-{n}", sale, shop.request(sale)) for sale in offers for n in range(BUYERS)]
+def taps_on(shop: Shop, offers: Sequence[OpenSale], switch: int) -> list[Tap]:
+    """The buyers of each SKU, evenly around the moment."""
+    step = 2 * AROUND_MS / BUYERS
+    moments = [int(switch - AROUND_MS + step * (n + 0.5)) for n in range(BUYERS)]
+    return [Tap(f"tap-{n}", sale, shop.request(sale), at_ms) for sale in offers for n, at_ms in enumerate(moments)]
 
 
 async def assert_audit_holds(shop: Shop, sale_id: str, taps: Sequence[Tap], folder: Path) -> None:
@@ -94,40 +104,49 @@ async def assert_audit_holds(shop: Shop, sale_id: str, taps: Sequence[Tap], fold
         raise AssertionError("\n".join(told)) from None
 
 
-async def test_one_sale_opens_while_the_other_closes(shop: Shop, tmp_path: Path) -> None:
+async def test_one_sale_opens_while_the_other_closes(shop: Shop, tmp_path: Path, figure: Callable[[str], None]) -> None:
     switch = wall_ms() + SWITCH_MS
-    first = await open_several(shop, 3, close_time=at(switch))
-    second = await open_several(shop, 2, open_time=at(switch))
-    early, waiting, late = taps_on(shop, first, "early"), taps_on(shop, second, "wait"), taps_on(shop, first, "late")
-    crowd = [asyncio.create_task(persist(shop, tap)) for tap in (*early, *waiting)]
-    await eventually(lambda: wall_ms() > switch + 200, within=10)
-    crowd += [asyncio.create_task(persist(shop, tap)) for tap in late]
-    await asyncio.gather(*crowd)
+    first = await open_several(shop, 3, PLENTY, close_time=at(switch))
+    second = await open_several(shop, 2, SCARCE, open_time=at(switch))
+    closing, opening = taps_on(shop, first, switch), taps_on(shop, second, switch)
+    assert wall_ms() < switch - AROUND_MS, "the machine is too slow: the first taps would be late"
+    await asyncio.gather(*[persist(shop, tap) for tap in (*closing, *opening)])
 
-    assert {tap.told[-1] for tap in early} == {"QUEUED", "SOLD_OUT"}
-    assert {tuple(tap.told) for tap in late} == {("CLOSED",)}
-    assert {tap.told[0] for tap in waiting} == {"SCHEDULED"}
-    assert {tap.told[-1] for tap in waiting} == {"QUEUED", "SOLD_OUT"}
-    for sale in (*first, *second):
-        bought = [tap for tap in (*early, *waiting) if tap.sale == sale and tap.order_id]
-        assert len(bought) == UNITS
-    await assert_by_the_clock(shop, switch, early, waiting)
+    figure(assert_told_by_the_clock(switch, closing, in_time={"QUEUED", "PENDING"}, late={"CLOSED"}))
+    figure(assert_told_by_the_clock(switch, opening, in_time={"SCHEDULED"}, late={"QUEUED", "PENDING", "SOLD_OUT"}))
+    assert {tap.told[-1] for tap in closing} == {"QUEUED", "CLOSED"}
+    assert {tap.told[-1] for tap in opening} == {"QUEUED", "SOLD_OUT"}
+    for sale in second:
+        assert len([tap for tap in opening if tap.sale == sale and tap.order_id]) == SCARCE
+    await assert_by_the_clock(shop, switch, closing, opening)
 
-    again = next(tap for tap in early if tap.order_id)
+    again = next(tap for tap in closing if tap.order_id)
     replay = await shop.send(again.user, again.request)
     assert (replay.order_id, replay.acceptance) == (again.order_id, checkout.ACCEPTANCE_QUEUED)
-    for tap in (*early, *waiting):
+    for tap in (*closing, *opening):
         if tap.order_id:
             await shop.reaches(tap.user, tap.order_id, State.ORDER_STATE_TO_SHIP, within=40)
-    await assert_audit_holds(shop, first[0].sale_id, early, tmp_path)
-    await assert_audit_holds(shop, second[0].sale_id, waiting, tmp_path)
+    await assert_audit_holds(shop, first[0].sale_id, closing, tmp_path)
+    await assert_audit_holds(shop, second[0].sale_id, opening, tmp_path)
 
 
-async def assert_by_the_clock(shop: Shop, switch: int, early: Sequence[Tap], waiting: Sequence[Tap]) -> None:
+def assert_told_by_the_clock(switch: int, taps: Sequence[Tap], in_time: set[str], late: set[str]) -> str:
+    """What everybody was told first who had their answer before the switch, and who sent after it. Redis' clock is the
+    machine's, and so is ours. Who was under way at that moment may have been told either."""
+    before = [tap.told[0] for tap in taps if tap.answered_ms < switch]
+    after = [tap.told[0] for tap in taps if tap.sent_ms >= switch]
+    between = len(taps) - len(before) - len(after)
+    assert min(len(before), len(after)) > len(taps) // 4
+    assert set(before) <= in_time
+    assert set(after) <= late
+    return f"before the switch {dict(Counter(before))}, after it {dict(Counter(after))}, {between} under way"
+
+
+async def assert_by_the_clock(shop: Shop, switch: int, closing: Sequence[Tap], opening: Sequence[Tap]) -> None:
     """No reservation of the first sale at or after the moment, none of the second before it, by Redis' own clock."""
     async with redis_pool(shop.settings.redis) as redis:
         stock = RedisStock(redis)
-        for taps, opens in ((early, False), (waiting, True)):
+        for taps, opens in ((closing, False), (opening, True)):
             for tap in taps:
                 held = await stock.reservation(tap.order_id) if tap.order_id else None
                 if held is not None:
@@ -136,7 +155,7 @@ async def assert_by_the_clock(shop: Shop, switch: int, early: Sequence[Tap], wai
 
 async def test_a_sale_not_open_yet_says_when_and_a_paused_one_that_it_is(shop: Shop) -> None:
     opens = wall_ms() + 1_500
-    [sale] = await open_several(shop, 1, open_time=at(opens), close_time=at(opens + 60_000))
+    [sale] = await open_several(shop, 1, SCARCE, open_time=at(opens), close_time=at(opens + 60_000))
     with pytest.raises(SaleNotOpen) as early:
         await shop.place("ana", sale)
     assert early.value.metadata["state"] == "SCHEDULED"
