@@ -15,7 +15,7 @@ TEST_MESH := PEAKMESH_PORT_BASE=1000 PEAKMESH_RUN_DIR=$(CURDIR)/.run/test
 export UV_NO_PROGRESS := 1
 export UV_LINK_MODE := copy
 
-.PHONY: help setup proto proto-check fmt lint lint-code lint-contracts lint-envoy test test-given up down status sale clean
+.PHONY: help setup proto proto-check fmt lint lint-code lint-contracts lint-envoy test test-given bench-search up down status sale clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ test: setup ## every test, on real servers of its own (ports + 1000), beside a m
 
 test-given: setup ## the integration and end-to-end tests with Redis, MariaDB and Kafka given by URL
 	@$(TEST_MESH) $(PY) -m tools.devstack lend -- $(PY) -m pytest -q tests/integration tests/e2e
+
+bench-search: setup ## search of 100,000 products in one process; fails over 10 ms at p99
+	@$(PY) -m tests.unit.checkout_svc.bench_search
 
 up: setup ## start the mesh and import the demo catalogue
 	@$(BIN)/peakmesh up
