@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from checkout_svc import check_catalog
 from checkout_svc.catalog import Catalog
 from checkout_svc.list_offers import ListOffers
@@ -12,6 +10,7 @@ from checkout_svc.page_tokens import offers_token, search_token
 from checkout_svc.shown_product import ShownProduct
 from meshkit.errors import ProductNotFound
 from meshkit.money import from_minor
+from meshkit.rpc.times import timestamp
 from peakmesh.checkout.v1 import catalog_service_pb2 as pb
 from peakmesh.checkout.v1 import catalog_service_pb2_grpc as rpc
 
@@ -63,10 +62,6 @@ def _offer(each: OnSale, name: str) -> pb.Offer:
         price_version=offer.price_version,
         limit_per_user=offer.unit_limit,
         stock_state=pb.StockState.ValueType(each.state),
-        open_time=_time(each.opens_ms),
-        close_time=_time(each.closes_ms) if each.closes_ms else None,
+        open_time=timestamp(each.opens_ms),
+        close_time=timestamp(each.closes_ms) if each.closes_ms else None,
     )
-
-
-def _time(millis: int) -> Timestamp:
-    return Timestamp(seconds=millis // 1000, nanos=millis % 1000 * 1_000_000)

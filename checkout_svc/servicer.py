@@ -2,8 +2,6 @@
 
 from typing import Any, Protocol
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from checkout_svc.cart import CartLine
 from checkout_svc.check_cart import to_checkout
 from checkout_svc.check_request import to_purchase
@@ -16,6 +14,7 @@ from checkout_svc.purchase import Answer, Promotion, PromotionState
 from meshkit.errors import PeakmeshError
 from meshkit.money import from_minor
 from meshkit.rpc.edge import caller
+from meshkit.rpc.times import timestamp
 from peakmesh.checkout.v1 import checkout_service_pb2 as pb
 from peakmesh.checkout.v1 import checkout_service_pb2_grpc as rpc
 from peakmesh.promotion.v1 import promotion_service_pb2 as promotion_pb
@@ -69,15 +68,13 @@ class CheckoutServicer(rpc.CheckoutServiceServicer):
         return answer
 
     def _response(self, answer: Answer) -> pb.PlaceOrderResponse:
-        expires = Timestamp()
-        expires.FromMilliseconds(answer.deadline_ms)
         return pb.PlaceOrderResponse(
             acceptance=pb.ACCEPTANCE_QUEUED if answer.queued else pb.ACCEPTANCE_PENDING,
             order_id=answer.order_id,
             message=QUEUED if answer.queued else PENDING,
             queue_eta_seconds=self._queue.eta_seconds(),
             promotion=_outcome(answer.promotion, answer.currency),
-            expire_time=expires if answer.deadline_ms else None,
+            expire_time=timestamp(answer.deadline_ms) if answer.deadline_ms else None,
         )
 
 

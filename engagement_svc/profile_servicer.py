@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from engagement_svc.avatar import KIND, MOST_BYTES
 from engagement_svc.avatar_store import Avatar, Avatars
 from engagement_svc.update_avatar import UpdateAvatar
 from meshkit.rpc.edge import caller
 from meshkit.rpc.fields import Fields
+from meshkit.rpc.times import timestamp
 from peakmesh.engagement.v1 import profile_service_pb2 as pb
 from peakmesh.engagement.v1 import profile_service_pb2_grpc as rpc
 
@@ -34,5 +33,5 @@ class ProfileServicer(rpc.ProfileServiceServicer):
 def _profile(user_id: str, found: Avatar | None) -> pb.Profile:
     if found is None:
         return pb.Profile(user_id=user_id)
-    time = Timestamp(seconds=found.updated_ms // 1000, nanos=found.updated_ms % 1000 * 1_000_000)
+    time = timestamp(found.updated_ms)
     return pb.Profile(user_id=user_id, avatar=found.image, avatar_type=KIND, update_time=time)

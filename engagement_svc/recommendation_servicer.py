@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from engagement_svc.recommend import Recommend, Recommended
 from meshkit.money import from_minor
 from meshkit.rpc.edge import caller
+from meshkit.rpc.times import timestamp
 from peakmesh.engagement.v1 import recommendation_service_pb2 as pb
 from peakmesh.engagement.v1 import recommendation_service_pb2_grpc as rpc
 
@@ -22,7 +21,7 @@ class RecommendationServicer(rpc.RecommendationServiceServicer):
         found = await self._recommend(caller().user_id, request.page_size)
         answer = pb.RecommendResponse(recommendations=[_message(each) for each in found])
         if trained_ms := self._trained_ms():
-            answer.model_time.CopyFrom(Timestamp(seconds=trained_ms // 1000, nanos=trained_ms % 1000 * 1_000_000))
+            answer.model_time.CopyFrom(timestamp(trained_ms))
         return answer
 
 

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from governor.open_sale import Answer
 from governor.sale import OfferRow, Sale, SaleState, SaleView, Units
 from meshkit.money import from_minor
+from meshkit.rpc.times import timestamp
 from peakmesh.ops.v1 import ops_service_pb2 as pb
 
 _PAUSED = frozenset({SaleState.PAUSING, SaleState.PAUSED, SaleState.RESUMING})
@@ -18,8 +17,8 @@ def sale_message(view: SaleView, now_ms: int) -> pb.Sale:
         sale_id=sale.sale_id,
         state=state_at(sale, now_ms),
         offers=[offer_message(row, view.redis.get(row.offer.offer_no)) for row in sale.offers],
-        open_time=_time(sale.opens_ms),
-        close_time=_time(sale.closes_ms) if sale.closes_ms else None,
+        open_time=timestamp(sale.opens_ms),
+        close_time=timestamp(sale.closes_ms) if sale.closes_ms else None,
     )
 
 
@@ -52,10 +51,6 @@ def offer_message(row: OfferRow, redis: Units | None) -> pb.Offer:
 
 def _counters(units: Units) -> pb.StockCounters:
     return pb.StockCounters(available=units.available, reserved=units.reserved, sold=units.sold)
-
-
-def _time(millis: int) -> Timestamp:
-    return Timestamp(seconds=millis // 1000, nanos=millis % 1000 * 1_000_000)
 
 
 def _encode(sale: Sale, now_ms: int) -> bytes:

@@ -4,12 +4,12 @@ import re
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from governor.tier import Tier
 from governor.tier_standing import SignalNow, Standing, TierChange
 from governor.tier_store import TierStore
 from meshkit.errors import InvalidFields
+from meshkit.rpc.times import timestamp
 from peakmesh.ops.v1 import tier_service_pb2 as pb
 from peakmesh.ops.v1 import tier_service_pb2_grpc as rpc
 
@@ -50,14 +50,14 @@ class TierServicer(rpc.TierServiceServicer):
 def _answer(standing: Standing, dry_run: bool) -> pb.GetTierResponse:
     return pb.GetTierResponse(
         tier=_TIERS[standing.tier],
-        since_time=_time(standing.changed_ms) if standing.changed_ms else None,
+        since_time=timestamp(standing.changed_ms) if standing.changed_ms else None,
         why=standing.why,
         signals=[_signal(each) for each in standing.signals],
         features_off=standing.off,
         hold_left=Duration(nanos=int(standing.hold_left % 1 * 1e9), seconds=int(standing.hold_left)),
         leader=standing.leader,
         term=standing.term,
-        look_time=_time(standing.at_ms),
+        look_time=timestamp(standing.at_ms),
         policy=standing.policy,
         dry_run=dry_run,
     )
@@ -72,7 +72,7 @@ def _signal(now: SignalNow) -> pb.TierSignal:
 
 def _change(change: TierChange) -> pb.TierChange:
     return pb.TierChange(
-        change_time=_time(change.at_ms),
+        change_time=timestamp(change.at_ms),
         old_tier=_TIERS[change.before],
         new_tier=_TIERS[change.tier],
         signal=change.signal,
@@ -81,7 +81,3 @@ def _change(change: TierChange) -> pb.TierChange:
         why=change.why,
         leader=change.leader,
     )
-
-
-def _time(millis: int) -> Timestamp:
-    return Timestamp(seconds=millis // 1000, nanos=millis % 1000 * 1_000_000)

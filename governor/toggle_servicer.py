@@ -4,8 +4,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from governor.toggle_state import Change, FlagState, JournalEntry, Source
 from governor.toggles import Request, Toggles
 from kernel.features import features
@@ -13,6 +11,7 @@ from kernel.ops_journal import hash_of
 from meshkit.errors import InvalidFields
 from meshkit.rpc.edge import caller
 from meshkit.rpc.fields import Fields
+from meshkit.rpc.times import timestamp
 from peakmesh.ops.v1 import toggle_service_pb2 as pb
 from peakmesh.ops.v1 import toggle_service_pb2_grpc as rpc
 
@@ -92,25 +91,21 @@ def _toggle(state: FlagState) -> pb.Toggle:
     )
     if setting is not None:
         shown.who, shown.why, shown.signal = setting.who, setting.why, setting.signal
-        shown.since_time.CopyFrom(_time(setting.since_ms))
+        shown.since_time.CopyFrom(timestamp(setting.since_ms))
         if setting.expires_ms:
-            shown.expire_time.CopyFrom(_time(setting.expires_ms))
+            shown.expire_time.CopyFrom(timestamp(setting.expires_ms))
     return shown
 
 
 def _change(entry: JournalEntry) -> pb.ToggleChange:
     return pb.ToggleChange(
-        change_time=_time(entry.at_ms),
+        change_time=timestamp(entry.at_ms),
         flag=entry.flag,
         what=entry.what,
         source=_SOURCES[entry.source],
         who=entry.who,
         why=entry.why,
         signal=entry.signal,
-        expire_time=_time(entry.expires_ms) if entry.expires_ms else None,
+        expire_time=timestamp(entry.expires_ms) if entry.expires_ms else None,
         entry_id=entry.entry_id,
     )
-
-
-def _time(millis: int) -> Timestamp:
-    return Timestamp(seconds=millis // 1000, nanos=millis % 1000 * 1_000_000)

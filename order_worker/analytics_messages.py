@@ -2,9 +2,10 @@
 
 from meshkit.money import from_minor
 from meshkit.rpc.fields import Fields
+from meshkit.rpc.times import timestamp
 from order_worker.sales_reads import Figures
 from order_worker.seller_analytics import Analytics
-from order_worker.time_range import millis, timestamp
+from order_worker.time_range import millis
 from peakmesh.order.v1 import order_service_pb2 as api
 
 

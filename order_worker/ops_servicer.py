@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from kernel.ops_journal import OpsCall, hash_of
 from kernel.order_states import OrderState
 from meshkit.clock import wall_ms
 from meshkit.rpc.edge import caller
 from meshkit.rpc.fields import Fields
+from meshkit.rpc.times import timestamp
 from order_worker.list_stuck import ListStuck
 from order_worker.resolve_order import METHOD, Answer, Resolved, ResolveOrder
 from order_worker.stuck import ADVICE, Resolution, StuckOrder
@@ -37,7 +36,6 @@ class OrderOpsServicer(rpc.OrderOpsServiceServicer):
 
 
 def _stuck(order: StuckOrder) -> pb.StuckOrder:
-    millis = order.updated_ms
     return pb.StuckOrder(
         order_id=order.order_id,
         kind=pb.StuckKind.Value(f"STUCK_KIND_{order.kind}"),
@@ -47,7 +45,7 @@ def _stuck(order: StuckOrder) -> pb.StuckOrder:
         advice=ADVICE[order.kind],
         user_id=order.user_id,
         sale_id=order.sale_id,
-        update_time=Timestamp(seconds=millis // 1000, nanos=millis % 1000 * 1_000_000),
+        update_time=timestamp(order.updated_ms),
     )
 
 

@@ -9,6 +9,7 @@ from meshkit.errors import OrderNotFound
 from meshkit.money import from_minor
 from meshkit.rpc.edge import caller
 from meshkit.rpc.fields import Fields
+from meshkit.rpc.times import timestamp
 from order_worker.analytics_messages import to_range, to_response
 from order_worker.cancel_order import CancelOrder
 from order_worker.get_order import GetOrder, Sight, Waiting
@@ -16,7 +17,7 @@ from order_worker.list_orders import ListOrders
 from order_worker.order_filter import OrderFilter, states_of
 from order_worker.order_reads import OrderView
 from order_worker.seller_analytics import SellerAnalytics
-from order_worker.time_range import millis, timestamp
+from order_worker.time_range import millis
 from order_worker.watch_order import WatchOrder
 from peakmesh.order.v1 import order_pb2 as pb
 from peakmesh.order.v1 import order_service_pb2 as api

@@ -17,7 +17,3 @@ def millis(fields: Fields, request: Message, field: str) -> int | None:
     valid = 0 <= time.seconds < _END_SECONDS and 0 <= time.nanos < 1_000_000_000
     fields.require(valid, field, "must be a time between 1970 and 9999")
     return time.seconds * 1000 + time.nanos // 1_000_000 if valid else None
-
-
-def timestamp(unix_ms: int) -> Timestamp:
-    return Timestamp(seconds=unix_ms // 1000, nanos=unix_ms % 1000 * 1_000_000)
