@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from meshkit.errors import Unauthenticated
+from meshkit.ids import is_ident
 
 ISSUER = "peakmesh"
 AUDIENCE = "peakmesh-shop"
@@ -66,10 +66,6 @@ class TokenIssuer:
         return jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": "peakmesh-1"})
 
 
-# As every service writes it into keys and rows: an issuer's other names would be a server's error at the first of them.
-_USER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-
-
 class TokenVerifier:
     """Verifies tokens; a token seen before is looked up until it expires (a verification costs 98 µs)."""
 
@@ -107,7 +103,8 @@ class TokenVerifier:
                 options={"require": ["exp", "sub", "aud", "iss"]},
             )
             self._by_header[header] = key
-            if not _USER_ID.match(claims["sub"]):
+            # It goes into keys and rows: an issuer's other names would be a server's error at the first of them.
+            if not is_ident(claims["sub"]):
                 raise Unauthenticated("the token's sub is no user_id: 1 to 64 letters, digits, '_' or '-'")
             return Identity(claims["sub"], Role(claims["role"])), float(claims["exp"])
         except jwt.ExpiredSignatureError:

@@ -1,16 +1,12 @@
 """Bytes of a record → what it says, or Unreadable."""
 
-import re
-
 from google.protobuf.message import DecodeError
 
 from kernel.order_ids import offer_of
+from meshkit.ids import is_ident, is_uuid
 from meshkit.kafka.consumer import Record
 from order_worker.plan_batch import FencePassed, Intake
 from peakmesh.event.v1.events_pb2 import AcceptedOrder, OrderIntake, PaymentOutcome, PaymentResult
-
-_IDENT = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-_REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
 class Unreadable(Exception):
@@ -61,10 +57,10 @@ def _checked(order: AcceptedOrder) -> AcceptedOrder:
         name
         for name, holds in (
             ("offer_no", _offer_of(order.order_id) == order.offer_no),
-            ("user_id", _IDENT.match(order.user_id)),
-            ("sale_id", _IDENT.match(order.sale_id)),
-            ("sku", _IDENT.match(order.sku)),
-            ("request_id", _REQUEST_ID.match(order.request_id)),
+            ("user_id", is_ident(order.user_id)),
+            ("sale_id", is_ident(order.sale_id)),
+            ("sku", is_ident(order.sku)),
+            ("request_id", is_uuid(order.request_id)),
             ("quantity", order.quantity > 0),
             ("unit_price_minor", order.unit_price_minor >= 0),
             ("discount_minor", order.discount_minor >= 0),

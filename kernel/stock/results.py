@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-# `|` parts the fields of a stored reservation, so no id may hold one.
-_IDENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+from meshkit.ids import is_ident
+
 _ANSWER = re.compile(r"[^|\x00-\x1f]{0,80}")
 
 
@@ -76,7 +76,7 @@ class ReserveRequest:
 
     def __post_init__(self) -> None:
         for ident in (self.order_id, self.user_id, self.request_id, self.request_hash):
-            if not _IDENT.fullmatch(ident):
+            if not is_ident(ident):
                 raise ValueError(f"not an id: {ident[:80]!r}")
         if not _ANSWER.fullmatch(self.answer):
             raise ValueError(f"not an answer: {self.answer[:80]!r}")

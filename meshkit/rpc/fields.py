@@ -4,13 +4,10 @@ Written by hand beside the servicers instead of protovalidate: a check costs und
 needs no vendored schema (docs/adr/0001).
 """
 
-import re
-
 from meshkit.errors import InvalidFields
+from meshkit.ids import is_ident, is_uuid
 
-_IDENT = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _NIL = "00000000-0000-0000-0000-000000000000"
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
 class Fields:
@@ -26,17 +23,21 @@ class Fields:
             self._violations.append((field, what))
 
     def ident(self, field: str, value: str) -> None:
-        """An id from outside. `{}` in a Redis key would move its hash slot, so few characters are allowed."""
-        if not _IDENT.match(value):
+        if not is_ident(value):
             self._violations.append((field, "must be 1 to 64 letters, digits, '_' or '-'"))
 
     def uuid(self, field: str, value: str) -> None:
-        if not _UUID.match(value) or value == _NIL:
+        if not is_uuid(value) or value == _NIL:
             self._violations.append((field, "must be a UUID"))
 
     def between(self, field: str, value: int, low: int, high: int) -> None:
         if not low <= value <= high:
             self._violations.append((field, f"must be between {low} and {high}"))
+
+    def page_size(self, asked: int, default: int, most: int) -> int:
+        """How many a page holds: 0 asks for `default`, and more than `most` is cut to it."""
+        self.require(asked >= 0, "page_size", "must not be negative")
+        return min(asked or default, most)
 
     def text(self, field: str, value: str, low: int, high: int) -> None:
         if not low <= len(value.strip()) <= high or len(value) > high or not value.isprintable():
