@@ -48,11 +48,11 @@ def search_page(request: pb.SearchProductsRequest) -> SearchPage:
         fields.require(same, "max_price", "must be in the currency of min_price")
         fields.require(low <= high or not same, "max_price", "must not be below min_price")
     fields.require(request.stock_state in pb.StockState.values(), "stock_state", "is not a StockState")
-    fields.require(request.page_size >= 0, "page_size", "must not be negative")
+    size = fields.page_size(request.page_size, 20, 100)
     fields.check()
     state = StockState(request.stock_state) if request.stock_state else None
     wanted = Wanted(request.query, currencies.pop() if currencies else "", low or 0, high or 0, state)
-    return SearchPage(wanted, min(request.page_size or 20, 100), read_search_token(request.page_token, wanted))
+    return SearchPage(wanted, size, read_search_token(request.page_token, wanted))
 
 
 def sku(request: pb.GetProductRequest) -> str:
@@ -68,10 +68,10 @@ def offers_page(request: pb.ListOffersRequest) -> OffersPage:
     fields = Fields()
     if request.sale_id:
         fields.ident("sale_id", request.sale_id)
-    fields.require(request.page_size >= 0, "page_size", "must not be negative")
+    size = fields.page_size(request.page_size, 50, 200)
     fields.check()
     after = read_offers_token(request.page_token, request.sale_id)
-    return OffersPage(request.sale_id, min(request.page_size or 50, 200), after)
+    return OffersPage(request.sale_id, size, after)
 
 
 def _price(fields: Fields, field: str, price: Money) -> int | None:

@@ -1,12 +1,11 @@
 """Opaque page tokens: where a page ended, and of what, so that a token of another question is refused."""
 
-import base64
-import binascii
 import struct
 from hashlib import blake2b
 
 from checkout_svc.search_index import Match, Place, Wanted
 from meshkit.errors import InvalidFields
+from meshkit.rpc.pages import foreign_token, read_token, write_token
 
 _PLACE = struct.Struct(">Bdq8s")
 _OFFER = struct.Struct(">q8s")
@@ -16,7 +15,7 @@ def search_token(place: Place | None, wanted: Wanted) -> str:
     """Empty for no place."""
     if place is None:
         return ""
-    return _text(_PLACE.pack(place.match, place.score, place.product_no, _mark(repr(wanted))))
+    return write_token(_PLACE.pack(place.match, place.score, place.product_no, _mark(repr(wanted))))
 
 
 def read_search_token(token: str, wanted: Wanted) -> Place | None:
@@ -24,17 +23,17 @@ def read_search_token(token: str, wanted: Wanted) -> Place | None:
     if not token:
         return None
     try:
-        match, score, product_no, mark = _PLACE.unpack(_bytes(token))
+        match, score, product_no, mark = _PLACE.unpack(read_token(token))
         place = Place(Match(match), score, product_no)
     except (struct.error, ValueError):
-        raise _not_ours("SearchProducts") from None
+        raise foreign_token() from None
     if mark != _mark(repr(wanted)):
         raise InvalidFields([("page_token", "is of another query or other filters")])
     return place
 
 
 def offers_token(offer_no: int, sale_id: str) -> str:
-    return _text(_OFFER.pack(offer_no, _mark(sale_id)))
+    return write_token(_OFFER.pack(offer_no, _mark(sale_id)))
 
 
 def read_offers_token(token: str, sale_id: str) -> int:
@@ -42,9 +41,9 @@ def read_offers_token(token: str, sale_id: str) -> int:
     if not token:
         return 0
     try:
-        offer_no, mark = _OFFER.unpack(_bytes(token))
+        offer_no, mark = _OFFER.unpack(read_token(token))
     except (struct.error, ValueError):
-        raise _not_ours("ListOffers") from None
+        raise foreign_token() from None
     if mark != _mark(sale_id):
         raise InvalidFields([("page_token", "is of another sale_id")])
     return int(offer_no)
@@ -52,19 +51,3 @@ def read_offers_token(token: str, sale_id: str) -> int:
 
 def _mark(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=8).digest()
-
-
-def _text(packed: bytes) -> str:
-    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
-
-
-def _bytes(token: str) -> bytes:
-    """Raises ValueError."""
-    try:
-        return base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except binascii.Error as error:
-        raise ValueError(str(error)) from error
-
-
-def _not_ours(method: str) -> InvalidFields:
-    return InvalidFields([("page_token", f"is not one that {method} gave")])

@@ -7,7 +7,7 @@ from typing import Protocol
 from engagement_svc.item_model import ItemModel, Pick
 from engagement_svc.metrics import RECOMMENDED
 from engagement_svc.purchases import Product
-from meshkit.errors import InvalidFields
+from meshkit.rpc import pages
 
 DEFAULT_SIZE, LARGEST_SIZE = 10, 50
 
@@ -29,9 +29,7 @@ class Recommend:
 
     async def __call__(self, user_id: str, page_size: int) -> list[Recommended]:
         """Best first. Raises InvalidFields, DependencyUnavailable."""
-        if page_size < 0:
-            raise InvalidFields([("page_size", "must not be negative")])
-        size = min(page_size or DEFAULT_SIZE, LARGEST_SIZE)
+        size = pages.page_size(page_size, DEFAULT_SIZE, LARGEST_SIZE)
         picks = self._model().pick(await self._reads.of(user_id), size)
         products = await self._reads.products([pick.sku for pick in picks])
         for pick in picks:

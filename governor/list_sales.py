@@ -1,8 +1,5 @@
 """Every sale, newest first, page by page."""
 
-import base64
-import binascii
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from governor.sale import Sale
 from governor.sales_table import newest_sales
 from meshkit.db.errors import database_answers
-from meshkit.errors import InvalidFields
+from meshkit.ids import is_ident
+from meshkit.rpc import pages
 
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
-_SALE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +26,8 @@ class ListSales:
 
     async def __call__(self, page_size: int, page_token: str) -> Page:
         """`page_size` 0 is 20, at most 100. Raises InvalidFields naming page_size or page_token."""
-        if page_size < 0:
-            raise InvalidFields([("page_size", "must not be negative")])
-        size, before = min(page_size or DEFAULT_SIZE, LARGEST_SIZE), read_token(page_token)
+        size = pages.page_size(page_size, DEFAULT_SIZE, LARGEST_SIZE)
+        before = read_token(page_token)
         with database_answers():
             async with self._engine.connect() as connection:
                 found = await newest_sales(connection, before, size + 1)
@@ -41,17 +37,14 @@ class ListSales:
 
 def make_token(sale_id: str) -> str:
     """Opaque: the last sale of the page, so that new sales neither shift nor repeat what follows."""
-    return base64.urlsafe_b64encode(sale_id.encode()).rstrip(b"=").decode()
+    return pages.write_token(sale_id.encode())
 
 
 def read_token(token: str) -> str:
     """The sale_id in a token, empty for an empty one. Raises InvalidFields."""
     if not token:
         return ""
-    try:
-        sale_id = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4)).decode("ascii")
-    except (binascii.Error, ValueError):
-        sale_id = ""
-    if not _SALE_ID.fullmatch(sale_id):
-        raise InvalidFields([("page_token", "is not one that ListSales gave")])
+    sale_id = pages.read_token(token).decode(errors="replace")
+    if not is_ident(sale_id):
+        raise pages.foreign_token()
     return sale_id

@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from governor.tier import Tier
 from governor.tier_standing import SignalNow, Standing, TierChange
 from governor.tier_store import TierStore
-from meshkit.errors import InvalidFields
+from meshkit.rpc import pages
 from meshkit.rpc.times import timestamp
 from peakmesh.ops.v1 import tier_service_pb2 as pb
 from peakmesh.ops.v1 import tier_service_pb2_grpc as rpc
@@ -37,11 +37,9 @@ class TierServicer(rpc.TierServiceServicer):
         return _answer(standing, self._store.dry_run)
 
     async def ListTierChanges(self, request: pb.ListTierChangesRequest, _context: Any) -> pb.ListTierChangesResponse:
-        if request.page_size < 0:
-            raise InvalidFields([("page_size", "must not be negative")])
+        size = pages.page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE)
         if request.page_token and not _ENTRY.match(request.page_token):
-            raise InvalidFields([("page_token", "is not one of ours")])
-        size = min(request.page_size or DEFAULT_PAGE, LARGEST_PAGE)
+            raise pages.foreign_token()
         found = await self._store.journal(size + 1, request.page_token)
         token = found[size - 1][0] if len(found) > size else ""
         return pb.ListTierChangesResponse(changes=[_change(each) for _, each in found[:size]], next_page_token=token)

@@ -8,7 +8,7 @@ from governor.toggle_state import Change, FlagState, JournalEntry, Source
 from governor.toggles import Request, Toggles
 from kernel.features import features
 from kernel.ops_journal import hash_of
-from meshkit.errors import InvalidFields
+from meshkit.rpc import pages
 from meshkit.rpc.edge import caller
 from meshkit.rpc.fields import Fields
 from meshkit.rpc.times import timestamp
@@ -53,11 +53,9 @@ class ToggleServicer(rpc.ToggleServiceServicer):
     async def ListToggleChanges(
         self, request: pb.ListToggleChangesRequest, _context: Any
     ) -> pb.ListToggleChangesResponse:
-        if request.page_size < 0:
-            raise InvalidFields([("page_size", "must not be negative")])
+        size = pages.page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE)
         if request.page_token and not _ENTRY.match(request.page_token):
-            raise InvalidFields([("page_token", "is not one of ours")])
-        size = min(request.page_size or DEFAULT_PAGE, LARGEST_PAGE)
+            raise pages.foreign_token()
         found = await self._toggles.journal(size + 1, request.page_token)
         shown = found[:size]
         token = shown[-1].entry_id if len(found) > size else ""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from meshkit.errors import InvalidFields
+from meshkit.rpc import pages
 from order_worker.order_filter import OrderFilter, make_token, read_token
 from order_worker.order_reads import OrderView
 
@@ -26,9 +26,7 @@ class ListOrders:
 
     async def __call__(self, user_id: str, page_size: int, page_token: str, which: OrderFilter) -> Page:
         """`page_size` 0 is 50, at most 200. Raises InvalidFields naming page_size or page_token."""
-        if page_size < 0:
-            raise InvalidFields([("page_size", "must not be negative")])
-        size = min(page_size or DEFAULT_SIZE, LARGEST_SIZE)
+        size = pages.page_size(page_size, DEFAULT_SIZE, LARGEST_SIZE)
         found = await self._reads.newest(user_id, read_token(page_token, which), size + 1, which)
         more = len(found) > size
         return Page(found[:size], make_token(found[size - 1].order_id, which) if more else "")

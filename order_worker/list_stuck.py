@@ -10,7 +10,7 @@ from kernel.schema import ops_request
 from kernel.topics import DLQ_RETENTION_MS, RETRY_DELAYS
 from meshkit.clock import wall_ms
 from meshkit.db.errors import database_answers
-from meshkit.errors import InvalidFields
+from meshkit.rpc import pages
 from order_worker.list_orders import LARGEST_SIZE
 from order_worker.order_filter import make_token, read_token
 from order_worker.resolve_order import METHOD
@@ -43,9 +43,8 @@ class ListStuck:
 
     async def __call__(self, page_size: int, page_token: str) -> StuckPage:
         """`page_size` 0 is 50, at most 200. Raises InvalidFields, DependencyUnavailable."""
-        if page_size < 0:
-            raise InvalidFields([("page_size", "must not be negative")])
-        size, after = min(page_size or DEFAULT_SIZE, LARGEST_SIZE), read_token(page_token)
+        size = pages.page_size(page_size, DEFAULT_SIZE, LARGEST_SIZE)
+        after = read_token(page_token)
         with database_answers():
             async with self._engine.connect() as connection:
                 found = await self._found(connection, after, size + 1)

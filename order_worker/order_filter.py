@@ -1,13 +1,12 @@
 """Which of a buyer's orders are asked for, and their page tokens."""
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kernel.order_ids import offer_of
 from meshkit.errors import InvalidFields
+from meshkit.rpc import pages
 from meshkit.rpc.fields import Fields
 from peakmesh.order.v1 import order_pb2 as pb
 
@@ -49,20 +48,20 @@ def states_of(fields: Fields, field: str, numbers: Iterable["pb.OrderState.Value
 def make_token(order_id: str, which: OrderFilter = _ALL) -> str:
     """Opaque: the last order of the page, so that new orders neither shift nor repeat what follows."""
     raw = bytes.fromhex(order_id.replace("-", "")) + which.mark()
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return pages.write_token(raw)
 
 
 def read_token(token: str, which: OrderFilter = _ALL) -> str:
     """The order_id in a token, empty for an empty one. Raises InvalidFields, for other filters' tokens too."""
     if not token:
         return ""
+    raw = pages.read_token(token)
     try:
-        raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
         digits, mark = raw[:_ORDER_ID_BYTES].hex(), raw[_ORDER_ID_BYTES:]
         order_id = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
         offer_of(order_id)
-    except (binascii.Error, ValueError):
-        raise InvalidFields([("page_token", "is not one that a page before gave")]) from None
+    except ValueError:
+        raise pages.foreign_token() from None
     if mark != which.mark():
         raise InvalidFields([("page_token", "is of a list with other filters")])
     return order_id

@@ -1,7 +1,5 @@
 """The vouchers a user could use now, page by page."""
 
-import base64
-import binascii
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from kernel.vouchers.records import Counters
-from meshkit.errors import InvalidFields
+from meshkit.rpc import pages
 from promo_svc.pricing import Voucher
 
 DEFAULT_SIZE, LARGEST_SIZE = 50, 200
@@ -40,9 +38,7 @@ class ListVouchers:
 
     async def __call__(self, user_id: str, page_size: int, page_token: str) -> Page:
         """`page_size` 0 is 50, at most 200. Raises InvalidFields naming page_size or page_token."""
-        if page_size < 0:
-            raise InvalidFields([("page_size", "must not be negative")])
-        size = min(page_size or DEFAULT_SIZE, LARGEST_SIZE)
+        size = pages.page_size(page_size, DEFAULT_SIZE, LARGEST_SIZE)
         start = bisect_right(self._codes, read_token(page_token)) if page_token else 0
         found: list[Usable] = []
         while start < len(self._codes) and len(found) <= size:
@@ -76,15 +72,12 @@ def _left(voucher: Voucher, standing: tuple[Counters, int] | None) -> Usable | N
 
 def make_token(code: str) -> str:
     """Opaque: the last code of the page."""
-    return base64.urlsafe_b64encode(code.encode()).rstrip(b"=").decode()
+    return pages.write_token(code.encode())
 
 
 def read_token(token: str) -> str:
     """Raises InvalidFields."""
     try:
-        code = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4)).decode("ascii")
-    except (binascii.Error, ValueError):
-        code = ""
-    if not code or make_token(code) != token:
-        raise InvalidFields([("page_token", "is not one that ListVouchers gave")])
-    return code
+        return pages.read_token(token).decode("ascii")
+    except UnicodeDecodeError:
+        raise pages.foreign_token() from None
