@@ -12,6 +12,7 @@ has mariadbd || missing+=(mariadb-server-core)
 has mariadb || missing+=(mariadb-client-core)
 has java || missing+=(default-jre-headless)
 has mvn || missing+=(maven)
+has curl || missing+=(curl)   # for what the README shows, and the test that runs it
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 install=(apt-get install -y --no-install-recommends --no-upgrade "${missing[@]}")
