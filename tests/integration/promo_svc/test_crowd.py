@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
+from prometheus_client import REGISTRY
 
 from checkout_svc.app import running
 from checkout_svc.settings import Settings
@@ -21,6 +23,11 @@ from tests.integration.promo_svc.world import World
 
 ADDRESS = ShippingAddress(recipient="Ana", street="1 St", city="Berlin", postal_code="10115", country_code="DE")
 BUYERS, VOUCHERS = 1_000, 100
+
+
+def freed() -> float:
+    """Holds that checkout gave back, as promo_svc counts them: it runs in this process."""
+    return REGISTRY.get_sample_value("peakmesh_promo_holds_total", {"end": "freed"}) or 0.0
 
 
 async def place(world: World, wire: grpc.aio.Channel, offer: Offer, number: int, code: str) -> Any:
@@ -47,13 +54,13 @@ async def place(world: World, wire: grpc.aio.Channel, offer: Offer, number: int,
     [(60, {SoldOut}), (300, {SoldOut, PromotionRefused})],
 )
 async def test_the_budget_is_never_passed_and_who_got_nothing_gives_back(
-    world: World, units: int, refusals: set[type[PeakmeshError]]
+    world: World, units: int, refusals: set[type[PeakmeshError]], figure: Callable[[str], None]
 ) -> None:
     code = world.voucher(budget_grants=VOUCHERS, uses_per_user=1)
     offer = Offer(world.offer_no, f"sale-{code}", "sku-1", 1_000, "EUR", 1, 1, 1, 1, 1)
     assert await world.stock.open_offer(offer, units, 0, 0)
     await publish_offer(world.redis, offer)
-    most = [0]
+    most, freed_before = [0], freed()
 
     async def watch() -> None:
         while True:
@@ -82,10 +89,16 @@ async def test_the_budget_is_never_passed_and_who_got_nothing_gives_back(
             assert refusals <= set(refused) <= {SoldOut, PromotionRefused}
             discounted = [each for each in accepted if each.promotion.state == pb.PROMOTION_STATE_APPLIED]
             assert all(each.promotion.discount.nanos or each.promotion.discount.units for each in discounted)
-            print(f"{len(discounted)} of {units} at a discount, at most {most[0]} granted at once, {dict(refused)}")
             assert min(units, VOUCHERS) // 2 < len(discounted) <= most[0] <= VOUCHERS
             # The sold-out buyers' holds come back behind their answers.
             await world.becomes(code, held=len(discounted), committed=0)
+            told = {kind.__name__: count for kind, count in refused.items()}
+            figure(
+                f"{BUYERS} buyers at once, a budget of {VOUCHERS}, {units} units: {len(discounted)} sold at a discount,"
+                f" at most {most[0]} granted at once, {freed() - freed_before:.0f} holds given back; {told}"
+            )
+            # Where there are fewer units than vouchers, somebody held one and was sold out.
+            assert freed() - freed_before >= max(0, VOUCHERS - units)
             await _settle(world, code, [each.order_id for each in discounted])
     await world.redis.hdel(OFFERS_KEY, f"{offer.sale_id}|{offer.sku}")
 
