@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from google.protobuf import json_format
@@ -83,6 +84,42 @@ async def test_a_parameter_of_the_wrong_type_is_named(mesh: Mesh, bound: Binding
             assert field.name in (await ask(twice, token, bound.verb)).fields, twice
         if field.cpp_type != FieldDescriptor.CPPTYPE_STRING:
             assert_named(await ask(f"{url}words", token, bound.verb), field.name, "words")
+
+
+TIMES = {
+    "2026-01-31T23:59:59Z": True,
+    "2024-02-29T00:00:00Z": True,
+    "2000-02-29T00:00:00.000000001Z": True,
+    "2026-01-31T23:59:59.123456789-11:30": True,
+    "9999-12-31T23:59:59.999999999Z": True,
+    "2026-02-29T00:00:00Z": False,
+    "1900-02-29T00:00:00Z": False,
+    "2026-13-01T00:00:00Z": False,
+    "2026-00-01T00:00:00Z": False,
+    "2026-04-31T00:00:00Z": False,
+    "0000-01-01T00:00:00Z": False,
+    "2026-01-31T24:00:00Z": False,
+    "2026-01-31T23:60:00Z": False,
+    "2026-01-31T23:59:60Z": False,
+    "2026-01-31T23:59:59": False,
+    "2026-01-31T23:59:59.Z": False,
+    "2026-01-31T23:59:59.1234567890Z": False,
+    "2026-01-31T23:59:59+25:00": False,
+    "2026-01-31T23:59:59+1:00": False,
+    "2026-01-31T23:59:59Zx": False,
+    "9999-12-31T23:59:59-01:00": False,
+    "0001-01-01T00:00:00+01:00": False,
+}
+
+
+@pytest.mark.parametrize(("text", "is_one"), TIMES.items())
+async def test_a_time_that_there_is_passes_and_another_is_named(mesh: Mesh, text: str, is_one: bool) -> None:
+    url = f"http://127.0.0.1:{mesh.ports['gateway']}/v1/orders?" + urlencode({"from_time": text})
+    answer = await ask(url, mesh.token())
+    if is_one:
+        assert answer.status == 503, answer  # nobody is behind this gateway
+    else:
+        assert_named(answer, "from_time", text)
 
 
 @pytest.mark.parametrize("bound", [each for each in bindings() if "{" in each.path], ids=lambda bound: bound.rpc)
