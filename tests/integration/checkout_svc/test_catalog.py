@@ -1,6 +1,5 @@
 """From the operator's import to the buyer's search: real MariaDB and Redis, a governor and a checkout process."""
 
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -141,28 +140,22 @@ async def test_offers_come_page_by_page(shop: Shop) -> None:
     assert all(len(page) == 2 for page in pages[:-1])
 
 
-async def test_a_large_import_keeps_no_buyer_waiting(shop: Shop, desk: Desk) -> None:
-    """10,000 products, the largest import there is. A bound to catch a stall, not a benchmark."""
-    offer = await shop.open(units=500, limit=500)
+async def test_the_largest_import_is_searchable_within_two_seconds(shop: Shop, desk: Desk) -> None:
+    """10,000 products, from the operator's answer on. On a shelf of 100,000, and what orders feel: test_refresh.py."""
     await arrived(shop, (await desk.new_skus())[0])
     prefix = desk.new_name()
     many = [product(f"{prefix}-{n}", name=f"Thing {n} of {prefix}") for n in range(10_000)]
     await desk.ask("ImportCatalog", catalog(many))
-    slowest = 0.0
 
-    async def last_one() -> bool:
-        nonlocal slowest
-        started = time.perf_counter()
-        await shop.place(shop.request(offer))
-        slowest = max(slowest, time.perf_counter() - started)
+    async def all_there() -> bool:
         return bool(await shows(shop, f"{prefix}-0")) and bool(await shows(shop, f"{prefix}-9999"))
 
-    await eventually(last_one, within=20)
-    print(f"slowest order meanwhile: {1000 * slowest:.0f} ms")
-    assert slowest < 1.0
-    await desk.change("DELETE FROM product WHERE sku LIKE :like", like=f"{prefix}-%")
-    await desk.change("DELETE FROM product_price WHERE sku LIKE :like", like=f"{prefix}-%")
-    await desk.redis.delete(EDITION_KEY)
+    try:
+        await eventually(all_there, within=SEEN_WITHIN, every=0.1)
+    finally:  # left there, they would make every later start of a process slower
+        await desk.change("DELETE FROM product WHERE sku LIKE :like", like=f"{prefix}-%")
+        await desk.change("DELETE FROM product_price WHERE sku LIKE :like", like=f"{prefix}-%")
+        await desk.redis.delete(EDITION_KEY)
 
 
 async def test_bad_questions_are_refused_by_field(shop: Shop) -> None:
