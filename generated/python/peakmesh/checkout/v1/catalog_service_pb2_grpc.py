@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class CatalogServiceStub:
-    """What can be bought: search and reads, from memory; changes are seen within 2 s of the operator's call, stock within 1 s.
-    Roles: all.
+    """What can be bought: search and reads, from memory. An import of at most 10,000 products, which is the largest there is,
+    is seen within 2 s of the operator's answer on a shelf of at most 100,000, stock within 1 s. Roles: all.
     """
 
     def __init__(self, channel):
@@ -54,8 +54,8 @@ class CatalogServiceStub:
 
 
 class CatalogServiceServicer:
-    """What can be bought: search and reads, from memory; changes are seen within 2 s of the operator's call, stock within 1 s.
-    Roles: all.
+    """What can be bought: search and reads, from memory. An import of at most 10,000 products, which is the largest there is,
+    is seen within 2 s of the operator's answer on a shelf of at most 100,000, stock within 1 s. Roles: all.
     """
 
     def SearchProducts(self, request, context):
@@ -109,8 +109,8 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService:
-    """What can be bought: search and reads, from memory; changes are seen within 2 s of the operator's call, stock within 1 s.
-    Roles: all.
+    """What can be bought: search and reads, from memory. An import of at most 10,000 products, which is the largest there is,
+    is seen within 2 s of the operator's answer on a shelf of at most 100,000, stock within 1 s. Roles: all.
     """
 
     @staticmethod

@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogServiceStub:
-    """What can be bought: search and reads, from memory; changes are seen within 2 s of the operator's call, stock within 1 s.
-    Roles: all.
+    """What can be bought: search and reads, from memory. An import of at most 10,000 products, which is the largest there is,
+    is seen within 2 s of the operator's answer on a shelf of at most 100,000, stock within 1 s. Roles: all.
     """
 
     @_typing.overload
@@ -48,8 +48,8 @@ class CatalogServiceStub:
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
-    """What can be bought: search and reads, from memory; changes are seen within 2 s of the operator's call, stock within 1 s.
-    Roles: all.
+    """What can be bought: search and reads, from memory. An import of at most 10,000 products, which is the largest there is,
+    is seen within 2 s of the operator's answer on a shelf of at most 100,000, stock within 1 s. Roles: all.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -65,8 +65,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """What is on sale now or announced, oldest first. Errors: INVALID_FIELD, OVERLOADED."""
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What can be bought: search and reads, from memory; changes are seen within 2 s of the operator's call, stock within 1 s.
-    Roles: all.
+    """What can be bought: search and reads, from memory. An import of at most 10,000 products, which is the largest there is,
+    is seen within 2 s of the operator's answer on a shelf of at most 100,000, stock within 1 s. Roles: all.
     """
 
     @_abc_1.abstractmethod
