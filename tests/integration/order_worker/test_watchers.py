@@ -1,8 +1,9 @@
-"""`order_worker serve` as a process with 2,000 watchers: its memory, and how late a move is told."""
+"""`order_worker serve` as a process with 2,000 watchers, 500 of whom read nothing: its memory, and how late a move is
+told to those who read."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import grpc
@@ -17,13 +18,15 @@ from peakmesh.event.v1.events_pb2 import AcceptedOrder, PaymentOutcome, PaymentR
 from peakmesh.order.v1 import order_pb2 as pb
 from peakmesh.order.v1 import order_service_pb2 as api
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
+from tests.integration.order_worker.never_reads import connected
 from tests.integration.order_worker.world import World, accepted, people
 from tests.polling import eventually
 from tools import devstack
 from tools.devstack.spec import Mesh
 
-WATCHERS, ASLEEP, BATCH = 2_000, 200, 200
-CONNECTIONS = 4
+WATCHERS, ASLEEP, BATCH = 2_000, 500, 200
+CONNECTIONS, ASLEEP_CONNECTIONS = 4, 5
+METHOD = "/peakmesh.order.v1.OrderService/WatchOrder"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +73,9 @@ def memory_mb(mesh: Mesh) -> float:
     return float(psutil.Process(pid).memory_info().rss) / 2**20
 
 
-async def test_two_thousand_watchers_on_one_process(world: World, serving: Mesh, streams: Streams) -> None:
+async def test_two_thousand_watchers_on_one_process(
+    world: World, serving: Mesh, streams: Streams, figure: Callable[[str], None]
+) -> None:
     of = await world.open_offer(units=WATCHERS)
     placed = [accepted(of, user) for user in people(WATCHERS)]
     for start in range(0, WATCHERS, BATCH):
@@ -91,7 +96,10 @@ async def test_two_thousand_watchers_on_one_process(world: World, serving: Mesh,
             answer = await stream.read()
 
     asleep, awake = placed[:ASLEEP], placed[ASLEEP:]
-    sleeping = [streams.open(order.order_id) for order in asleep]
+    token = TokenIssuer(serving.settings.identity_dir).issue("shop", Role.SERVICE)
+    sleepers = await connected(serving.ports["order_serve_0"], ASLEEP_CONNECTIONS)
+    sleeping = [(sleepers[place % ASLEEP_CONNECTIONS], order.order_id) for place, order in enumerate(asleep)]
+    numbers = [client.call(METHOD, token, api.WatchOrderRequest(order_id=each)) for client, each in sleeping]
     reading = [asyncio.create_task(read(order)) for order in awake]
     began = time.monotonic()
     await eventually(lambda: all(told[order.order_id] for order in awake), within=20)
@@ -102,21 +110,30 @@ async def test_two_thousand_watchers_on_one_process(world: World, serving: Mesh,
         part = placed[start : start + BATCH]
         await write_results(world.engine, [settled(order) for order in part], wall_ms())
         committed |= dict.fromkeys((order.order_id for order in part), time.monotonic())
-        readers = reading[max(0, start - ASLEEP) : start + BATCH - ASLEEP]
+        readers = reading[max(0, start - ASLEEP) : max(0, start + BATCH - ASLEEP)]
         await asyncio.gather(*readers)
     await asyncio.gather(*reading)
     late = sorted(told[order.order_id][-1][1] - committed[order.order_id] for order in awake)
     peak = max(peak, memory_mb(serving))
-    print(
-        f"{WATCHERS} watchers: all shown within {shown:.2f} s, memory {before:.0f} -> {peak:.0f} MB,"
+    figure(
+        f"{WATCHERS} watchers, {ASLEEP} of them reading nothing: all shown within {shown:.2f} s,"
+        f" resident {before:.0f} -> {peak:.0f} MB,"
         f" a move told after p50 {late[len(late) // 2]:.3f} s, max {late[-1]:.3f} s"
     )
     assert peak - before < 100
     assert late[-1] < 1
     for order in awake:
         assert [state for state, _ in told[order.order_id]] == ["PAYING", "PAID", "TO_SHIP"]
-    for stream in sleeping:
-        assert [state_of(answer) async for answer in stream] == ["PAYING", "PAID", "TO_SHIP"]
+    assert [dict(client.received) for client in sleepers] == [{}] * ASLEEP_CONNECTIONS
+    # Nothing was dropped for them: once they read, they are told all of it.
+    for client in sleepers:
+        client.open_windows()
+    for (client, _), number in zip(sleeping, numbers, strict=True):
+        await eventually(lambda c=client, n=number: len(c.messages(n)) == 3, within=10)  # type: ignore[misc]
+        told_late = [state_of(api.WatchOrderResponse.FromString(each)) for each in client.messages(number)]
+        assert told_late == ["PAYING", "PAID", "TO_SHIP"]
+    for client in sleepers:
+        await client.close()
 
 
 def settled(order: AcceptedOrder) -> PaymentResult:
