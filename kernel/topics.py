@@ -12,6 +12,14 @@ ORDER_WORKER_RESULTS = "order_worker.results"
 PAYMENT_WORKER = "payment_worker"
 PROMO_SVC = "promo_svc"
 
+# Every consumer group and the topic it reads: whoever asks "is anybody behind?" asks about all of them.
+GROUPS: dict[str, str] = {
+    ORDER_WORKER: ORDERS_INTAKE,
+    PAYMENT_WORKER: ORDERS_CREATED,
+    ORDER_WORKER_RESULTS: PAYMENTS_RESULTS,
+    PROMO_SVC: PAYMENTS_RESULTS,
+}
+
 PARTITIONS = 4
 
 # A header of every record: each is about an order that was accepted, or its money, and none is dropped for being late.

@@ -6,17 +6,21 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from typer.testing import CliRunner
 
 from kernel.stock import keys
+from kernel.topics import GROUPS
 from meshkit.redis_client import redis_pool
 from peakmesh.ops.v1 import ops_service_pb2 as ops
 from tests.e2e.shop import OpenSale, Shop
 from tests.polling import eventually
 from tools.cli.__main__ import app
 from tools.devstack import Mesh, start_process, stop_process
+from tools.devstack.spec import ROOT
+from tools.preflight.facts import KafkaServer
 from tools.preflight.report import Level, Line
-from tools.preflight.run import run_preflight
+from tools.preflight.run import gather, run_preflight
 
 
 async def problems(shop: Shop, sale: OpenSale) -> list[Line]:
@@ -76,6 +80,20 @@ async def test_a_process_that_is_down_is_found_by_its_name(shop: Shop, sale: Ope
         await asyncio.to_thread(start_process, "payment_worker", mesh)
     assert line.check == "processes"
     assert line.words.startswith("payment_worker: no answer on port")
+
+
+async def test_every_group_of_ours_on_the_broker_is_asked_how_far_it_is(shop: Shop, sale: OpenSale) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=shop.settings.kafka)
+    await admin.start()
+    try:
+        there = {name for name, _ in await admin.list_consumer_groups()}
+    finally:
+        await admin.close()
+    ours = {name for name in there if (ROOT / name.partition(".")[0] / "app.py").exists()}
+    found = (await gather(shop.settings, sale.sale_id)).kafka
+    assert isinstance(found, KafkaServer)
+    assert "promo_svc" in ours
+    assert ours == set(found.lag) == set(GROUPS)
 
 
 async def test_an_unknown_sale_is_a_problem(shop: Shop) -> None:

@@ -6,21 +6,13 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from kernel.topics import (
-    ORDER_WORKER,
-    ORDER_WORKER_RESULTS,
-    ORDERS_CREATED,
-    ORDERS_INTAKE,
-    PAYMENT_WORKER,
-    PAYMENTS_RESULTS,
-    dlq_topic,
-)
+from kernel.topics import GROUPS, ORDERS_INTAKE, dlq_topic
 from peakmesh.event.v1.events_pb2 import OrderIntake
 from tools.audit.facts import DeadLetter, Log, Published
 from tools.audit.read_records import places_of, read_to_end, reader
 
-GROUPS = {ORDER_WORKER: ORDERS_INTAKE, PAYMENT_WORKER: ORDERS_CREATED, ORDER_WORKER_RESULTS: PAYMENTS_RESULTS}
-DEAD = tuple(dlq_topic(topic) for topic in GROUPS.values())
+READ_TOPICS = tuple(dict.fromkeys(GROUPS.values()))  # two groups may read one topic
+DEAD = tuple(dlq_topic(topic) for topic in READ_TOPICS)
 
 
 async def read_log(bootstrap: str, offers: frozenset[int]) -> Log:
@@ -28,7 +20,7 @@ async def read_log(bootstrap: str, offers: frozenset[int]) -> Log:
     async with reader(bootstrap) as consumer:
         published = [each async for raw in _records(consumer, [ORDERS_INTAKE]) if (each := _published(raw, offers))]
         letters = [_letter(raw) async for raw in _records(consumer, DEAD)]
-        ends = await _ends(consumer, list(GROUPS.values()))
+        ends = await _ends(consumer, READ_TOPICS)
     return Log(published, letters, await _lag(bootstrap, ends))
 
 

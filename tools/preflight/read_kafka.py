@@ -6,19 +6,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from kernel.topics import (
-    ORDER_WORKER,
-    ORDER_WORKER_RESULTS,
-    ORDERS_CREATED,
-    ORDERS_INTAKE,
-    PAYMENT_WORKER,
-    PAYMENTS_RESULTS,
-    TOPICS,
-    dlq_topic,
-)
+from kernel.topics import GROUPS, TOPICS, dlq_topic
 from tools.preflight.facts import KafkaServer, TopicFacts
-
-GROUPS = {ORDER_WORKER: ORDERS_INTAKE, PAYMENT_WORKER: ORDERS_CREATED, ORDER_WORKER_RESULTS: PAYMENTS_RESULTS}
 
 
 async def read_kafka(bootstrap: str) -> KafkaServer:
@@ -33,7 +22,7 @@ async def read_kafka(bootstrap: str) -> KafkaServer:
     begins, ends = await _offsets(bootstrap, topics)
     lag = {group: _lag(done[group], _of(ends, topic)) for group, topic in GROUPS.items()}
     dead = {}
-    for topic in map(dlq_topic, GROUPS.values()):
+    for topic in map(dlq_topic, set(GROUPS.values())):
         dead[topic] = sum(_of(ends, topic).values()) - sum(_of(begins, topic).values())
     return KafkaServer(topics, lag, dead)
 
