@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kernel.order_states import OPEN_STATES, SOLD_STATES, TERMINAL_STATES, OrderState
+from kernel.order_states import SOLD_STATES, TERMINAL_STATES
 from kernel.vouchers.records import Counters, Hold
 
-RESERVED_STATES = OPEN_STATES
-# Whoever ended so holds no stock and has no money with us.
-FAILED_STATES = TERMINAL_STATES - SOLD_STATES
-CANCELLED = OrderState.CANCELLED
-__all__ = ["CANCELLED", "FAILED_STATES", "RESERVED_STATES", "SOLD_STATES", "TERMINAL_STATES"]
+# Whoever ended so, failed or refunded, holds no stock and has no money with us.
+UNSOLD_STATES = TERMINAL_STATES - SOLD_STATES
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,8 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Bucket:
-    """One Redis slot of an offer, read by one script: `stk` counters, every reservation, the outbox by order_id."""
+    """One Redis slot of an offer, read at one instant: `stk` counters, every reservation, the outbox by order_id, and
+    the units that count towards each user's limit."""
 
     initial: int
     available: int

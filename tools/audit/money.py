@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from kernel.order_states import OrderState
+from kernel.order_states import SOLD_STATES, OrderState
 from kernel.payment_steps import AFTER_PIVOT, BOOKING, COINS, CREDIT, INVOICE, REVOKE, STUCK, UNBOOK
-from tools.audit.facts import FAILED_STATES, SOLD_STATES, Database, Debit, Facts, Journal, OrderRow
+from tools.audit.facts import UNSOLD_STATES, Database, Debit, Facts, Journal, OrderRow
 
 SETTLING = frozenset(AFTER_PIVOT)
 _TAKES_BACK = {UNBOOK: BOOKING, CREDIT: INVOICE, REVOKE: COINS}
@@ -28,7 +28,7 @@ def charged_once(facts: Facts, database: Database, journal: Journal) -> Iterator
             has = journal.settled.get(order_id, frozenset()) - journal.taken_back.get(order_id, frozenset())
             if row.state == OrderState.TO_SHIP and SETTLING - has:
                 yield f"order {order_id} is TO_SHIP without {', '.join(sorted(SETTLING - has))}"
-            if row.state in FAILED_STATES and has - stuck[order_id]:
+            if row.state in UNSOLD_STATES and has - stuck[order_id]:
                 yield f"order {order_id} is {row.state} and keeps its {', '.join(sorted(has - stuck[order_id]))}"
     if not facts.live:
         for order_id in moved.keys() - database.orders.keys():
@@ -42,7 +42,7 @@ def _misjudged(row: OrderRow, moved: Sequence[Debit]) -> Iterator[str]:
         yield f"order {row.order_id} was debited {len(moved)} times"
     if row.state in SOLD_STATES and len(kept) != 1:
         yield f"order {row.order_id} is {row.state} with {len(kept)} debits"
-    if row.state in FAILED_STATES and kept:
+    if row.state in UNSOLD_STATES and kept:
         yield f"order {row.order_id} is {row.state} and was charged"
     for debit in kept:
         if debit.user_id != row.user_id:

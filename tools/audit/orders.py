@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from kernel.order_states import TERMINAL_STATES, OrderState
 from kernel.payment_steps import STARTED, STUCK, TAKING_BACK
-from tools.audit.facts import CANCELLED, TERMINAL_STATES, Bucket, Database, Facts, Log
+from tools.audit.facts import Bucket, Database, Facts, Log
 
 
 def kept(facts: Facts, database: Database, log: Log, queued: frozenset[str]) -> Iterator[str]:
@@ -15,7 +16,7 @@ def kept(facts: Facts, database: Database, log: Log, queued: frozenset[str]) -> 
     for order_id in queued - database.orders.keys():
         yield f"order {order_id} was answered QUEUED and has no row"
     for order_id in queued & cancelled:
-        if order_id in database.orders and database.orders[order_id].state == CANCELLED:
+        if order_id in database.orders and database.orders[order_id].state == OrderState.CANCELLED:
             yield f"order {order_id} was answered QUEUED and cancelled for want of consent"
     if not facts.live:
         for order_id in {each.order_id for each in log.published} - database.orders.keys():

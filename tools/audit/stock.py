@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from tools.audit.facts import FAILED_STATES, RESERVED_STATES, SOLD_STATES, Bucket, Database, Facts
+from kernel.order_states import OPEN_STATES, SOLD_STATES
+from tools.audit.facts import UNSOLD_STATES, Bucket, Database, Facts
 
 Buckets = Mapping[tuple[int, int], Bucket]
 
@@ -26,7 +27,7 @@ def conserved(facts: Facts, database: Database, buckets: Buckets) -> Iterator[st
 
 
 def counted(facts: Facts, database: Database, buckets: Buckets) -> Iterator[str]:
-    """I2: no counter below zero; counters equal the reservations; every R is open, in the outbox, or young."""
+    """I2: none below zero; counters and limits equal the reservations; every R is open, in the outbox, or young."""
     for (offer, number), has in buckets.items():
         place = f"offer {offer}:{number}"
         below = [what for what in ("available", "reserved", "sold", "trimmed") if getattr(has, what) < 0]
@@ -37,12 +38,29 @@ def counted(facts: Facts, database: Database, buckets: Buckets) -> Iterator[str]
             yield f"{place}: reserved is {has.reserved}, reservations sum to {held['R']}"
         if held["S"] + has.trimmed != has.sold:
             yield f"{place}: sold is {has.sold}, reservations sum to {held['S']} and {has.trimmed} were trimmed"
+        yield from _miscounted(place, has)
         for order_id, each in has.reservations.items():
             if each.state != "R" or order_id in has.outbox_ms or not facts.settled(each.created_ms):
                 continue
             row = database.orders.get(order_id)
-            if row is None or (row.state not in RESERVED_STATES and facts.settled(row.updated_ms)):
+            if row is None or (row.state not in OPEN_STATES and facts.settled(row.updated_ms)):
                 yield f"reservation {order_id} is held, but its row is {row.state if row else 'missing'}"
+
+
+def _miscounted(place: str, has: Bucket) -> Iterator[str]:
+    """Each user's limit counts what the user reserved and bought. A trimmed reservation goes and its units stay counted
+    (the buyer has them), so a limit may be above its reservations, and all of them by as much as was trimmed."""
+    held: dict[str, int] = dict.fromkeys(has.limits, 0)
+    for each in has.reservations.values():
+        if each.state != "X":
+            held[each.user_id] = held.get(each.user_id, 0) + each.quantity
+    for user, quantity in held.items():
+        counted, whole = has.limits.get(user, 0), has.trimmed == 0
+        if counted < quantity or (whole and counted > quantity):
+            yield f"{place}: the limit of {user} counts {counted}, reservations sum to {quantity}"
+    more = sum(has.limits.values()) - sum(held.values())
+    if has.trimmed and more != has.trimmed:
+        yield f"{place}: limits count {more} more than the reservations, and {has.trimmed} were trimmed"
 
 
 def snapshot(_: Facts, database: Database) -> Iterator[str]:
@@ -50,7 +68,7 @@ def snapshot(_: Facts, database: Database) -> Iterator[str]:
     for offer in database.offers:
         mine = [row for row in database.orders.values() if row.offer_no == offer.offer_no]
         sold = sum(row.quantity for row in mine if row.state in SOLD_STATES)
-        reserved = sum(row.quantity for row in mine if row.state in RESERVED_STATES)
+        reserved = sum(row.quantity for row in mine if row.state in OPEN_STATES)
         if (sold, reserved) != (offer.sold, offer.reserved):
             counters = (offer.sold, offer.reserved)
             yield f"offer {offer.offer_no}: (sold, reserved) is {counters}, by its rows {(sold, reserved)}"
@@ -63,7 +81,7 @@ def followed(facts: Facts, database: Database, buckets: Buckets) -> Iterator[str
             row = database.orders.get(order_id)
             if row is None or not facts.settled(row.updated_ms):
                 continue
-            if row.state in FAILED_STATES and each.state != "X":
+            if row.state in UNSOLD_STATES and each.state != "X":
                 yield f"order {order_id} is {row.state}, its reservation {each.state}"
             if row.state in SOLD_STATES and each.state != "S":
                 yield f"order {order_id} is {row.state}, its reservation {each.state}"
@@ -74,7 +92,7 @@ def within_limit(_: Facts, database: Database) -> Iterator[str]:
     limits = {offer.offer_no: offer.unit_limit for offer in database.offers}
     held: dict[tuple[str, int], int] = {}
     for row in database.orders.values():
-        if row.state in RESERVED_STATES | SOLD_STATES:
+        if row.state in OPEN_STATES | SOLD_STATES:
             place = (row.user_id, row.offer_no)
             held[place] = held.get(place, 0) + row.quantity
     for (user, offer), quantity in held.items():

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from kernel.order_states import OrderState
+from kernel.order_states import OPEN_STATES, SOLD_STATES, OrderState
 from kernel.vouchers.records import HoldState
-from tools.audit.facts import RESERVED_STATES, SOLD_STATES, Database, Facts, OrderRow, VoucherBook
+from tools.audit.facts import Database, Facts, OrderRow, VoucherBook
 
 Vouchers = Mapping[str, VoucherBook]
 # promo_svc looks every 2 s at what has expired.
@@ -70,11 +70,11 @@ def _groundless(facts: Facts, database: Database, code: str, book: VoucherBook) 
             continue
         state = row.state if row else "missing"
         # SQL is read first: at work, an order may have been written and paid since.
-        moved = facts.live and (row is None or row.state in RESERVED_STATES)
+        moved = facts.live and (row is None or row.state in OPEN_STATES)
         if hold.state is HoldState.COMMITTED and not moved and not _carries(row, code, SOLD_STATES):
             yield f"voucher {code} is committed for order {order_id}, whose row is {state}"
         late = hold.expires_ms + LOOKED_AT_MS < facts.now_ms
-        if hold.state is HoldState.HELD and late and not _carries(row, code, RESERVED_STATES):
+        if hold.state is HoldState.HELD and late and not _carries(row, code, OPEN_STATES):
             yield f"voucher {code} is held for order {order_id} past its time, and its row is {state}"
 
 

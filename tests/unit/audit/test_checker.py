@@ -21,6 +21,7 @@ def test_a_good_world_holds() -> None:
 
 OPEN = {PAID: row(PAID, "TO_SHIP"), FAILED: row(FAILED, "CREATED")}
 HELD = {**bucket().reservations, FAILED: Reservation("R", 2, "u", NOW - 60_000)}
+BOUGHT = {f"user-of-{PAID}": 2}
 LOST = {**bucket().reservations, "order-lost": Reservation("R", 1, "u", NOW - 60_000)}
 
 BREAKS = {
@@ -34,6 +35,16 @@ BREAKS = {
     "a reservation nobody remembers": (
         facts(buckets={(1, 0): bucket(available=7, reserved=1, reservations=LOST)}),
         {"I1", "I2"},
+    ),
+    "a limit that forgot what its buyer bought": (facts(buckets={(1, 0): bucket(limits={})}), {"I2"}),
+    "a limit not freed by a failed order": (facts(buckets={(1, 0): bucket(limits={**BOUGHT, "bo": 1})}), {"I2"}),
+    "a limit freed with its reservation when that was trimmed": (
+        facts(buckets={(1, 0): bucket(reservations={}, trimmed=2, limits={})}),
+        {"I2"},
+    ),
+    "a limit that counts more than was trimmed": (
+        facts(buckets={(1, 0): bucket(reservations={}, trimmed=2, limits={**BOUGHT, "bo": 1})}),
+        {"I2"},
     ),
     "a counter off its rows": (
         facts(database=database(orders={PAID: row(PAID, "TO_SHIP", quantity=1)})),
@@ -120,6 +131,11 @@ def test_a_dead_letter_of_an_order_that_goes_on_is_red() -> None:
     orders = {PAID: row(PAID, "PAID"), FAILED: row(FAILED, "PAYMENT_FAILED")}
     world = facts(database=database(orders=orders), log=log(dead_letters=[DeadLetter("orders.created.dlq", PAID)]))
     assert "I11" in violated(world)
+
+
+def test_a_trimmed_reservation_stays_in_its_buyers_limit() -> None:
+    world = facts(buckets={(1, 0): bucket(reservations={}, trimmed=2, limits=BOUGHT)})
+    assert violated(world) == set()
 
 
 @pytest.mark.parametrize("source", ["database", "buckets", "log", "journal", "queued", "vouchers"])

@@ -1,5 +1,6 @@
 """A small mesh after a sale, as the audit sees it: one order paid, one failed, eight units left."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -57,12 +58,22 @@ def database(**changes: Any) -> Database:
 
 
 def bucket(**changes: Any) -> Bucket:
+    """With the limits that its reservations make."""
     reservations = {
         PAID: Reservation("S", 2, f"user-of-{PAID}", NOW - 60_000),
         FAILED: Reservation("X", 2, f"user-of-{FAILED}", NOW - 60_000),
     }
     base = Bucket(initial=10, available=8, reserved=0, sold=2, trimmed=0, reservations=reservations)
-    return replace(base, **changes)
+    made = replace(base, **changes)
+    return made if "limits" in changes else replace(made, limits=_limits(made.reservations))
+
+
+def _limits(reservations: Mapping[str, Reservation]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for each in reservations.values():
+        if each.state != "X":
+            found[each.user_id] = found.get(each.user_id, 0) + each.quantity
+    return found
 
 
 def log(**changes: Any) -> Log:
