@@ -10,6 +10,7 @@ from governor.sale import Imported, Product
 from kernel.catalog import Product as Published
 from kernel.schema import catalog, product, product_price
 
+VERSION_LIMIT = 10_000  # products a version: readers take a version whole
 _CHUNK = 1000  # placeholders a statement; 10,000 products are ten statements
 
 
@@ -27,6 +28,8 @@ async def save_products(connection: AsyncConnection, products: Sequence[Product]
 
     All of it is one new version of the catalogue; products that did not change keep theirs.
     """
+    while await adopt_products(connection):
+        pass  # else a product of an older build's would be edited before it has a number
     known = await find_products(connection, [each.sku for each in products])
     added = [each for each in products if each.sku not in known]
     kept = [each for each in products if each.sku in known]
@@ -34,7 +37,7 @@ async def save_products(connection: AsyncConnection, products: Sequence[Product]
     edited = [each for each in kept if each != known[each.sku][0]]
     version = {sku: number for sku, (_, number) in known.items()}
     version |= {each.sku: version.get(each.sku, 0) + 1 for each in (*added, *repriced)}
-    now = {"updated_ms": now_ms}
+    now: dict[str, Any] = {"updated_ms": now_ms, "unversioned_at": None}
     if added or edited:
         now["catalog_version"], last_no = await _next_version(connection, len(added))
         number = {each.sku: last_no - i for i, each in enumerate(reversed(added))}
@@ -47,6 +50,30 @@ async def save_products(connection: AsyncConnection, products: Sequence[Product]
     for part in _chunks(sorted((*added, *repriced), key=_sku)):
         await connection.execute(insert(product_price), [_price_row(each, version[each.sku], now_ms) for each in part])
     return Imported(len(added), len(repriced), len(kept) - len(repriced))
+
+
+async def adopt_products(connection: AsyncConnection) -> int:
+    """Gives what a build without versions wrote a new version, and a number where it has none; returns how many.
+
+    At most VERSION_LIMIT a call. Under the ChangeLock, which every build takes: none writes between read and write.
+    """
+    found = await connection.execute(
+        select(product.c.sku, product.c.product_no).where(_UNVERSIONED).order_by(product.c.sku).limit(VERSION_LIMIT)
+    )
+    rows = found.all()
+    if not rows:
+        return 0
+    unnumbered = [row.sku for row in rows if row.product_no is None]
+    version, last_no = await _next_version(connection, len(unnumbered))
+    number = {sku: last_no - i for i, sku in enumerate(reversed(unnumbered))}
+    adopted = [{"its_sku": row.sku, "number": number.get(row.sku, row.product_no), "version": version} for row in rows]
+    for part in _chunks(adopted):
+        await connection.execute(_ADOPT, part)
+    return len(rows)
+
+
+async def has_unversioned(connection: AsyncConnection) -> bool:
+    return await connection.scalar(select(product.c.sku).where(_UNVERSIONED).limit(1)) is not None
 
 
 async def catalog_version(connection: AsyncConnection) -> int:
@@ -78,11 +105,18 @@ async def _next_version(connection: AsyncConnection, added: int) -> tuple[int, i
 
 
 _DETAILS = ("name", "price_minor", "currency", "weight_grams", "seller_id")
-_COLUMNS = (*_DETAILS, "price_version", "updated_ms", "catalog_version")
+_COLUMNS = (*_DETAILS, "price_version", "updated_ms", "catalog_version", "unversioned_at")
 _EDIT = (
     update(product)
     .where(product.c.sku == bindparam("new_sku"))
     .values({name: bindparam(f"new_{name}") for name in _COLUMNS})
+)
+
+_UNVERSIONED = product.c.unversioned_at.is_not(None)
+_ADOPT = (
+    update(product)
+    .where(product.c.sku == bindparam("its_sku"))
+    .values(product_no=bindparam("number"), catalog_version=bindparam("version"), unversioned_at=None)
 )
 
 
@@ -94,8 +128,8 @@ def _price(each: Product) -> tuple[int, str]:
     return each.price_minor, each.currency
 
 
-def _row(each: Product, version: int, now: dict[str, int]) -> dict[str, Any]:
-    """`now`: the change's updated_ms and catalog_version."""
+def _row(each: Product, version: int, now: dict[str, Any]) -> dict[str, Any]:
+    """`now`: what all rows of the change have: updated_ms, catalog_version and no mark."""
     values = {name: getattr(each, name) for name in Product.__dataclass_fields__}
     return values | {"price_version": version, **now}
 

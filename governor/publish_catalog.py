@@ -8,9 +8,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from governor.catalog_table import catalog_version, changed_products
+from governor.catalog_table import adopt_products, catalog_version, changed_products, has_unversioned
 from kernel.catalog import PART, Edition, publish_edition, publish_part, unpublish, whole_edition
 from meshkit.crash import crash_point
+from meshkit.db.engine import run_transaction
 from meshkit.db.errors import database_answers
 from meshkit.errors import DependencyUnavailable
 
@@ -24,7 +25,13 @@ class PublishCatalog:
         self._engine, self._redis = engine, redis
 
     async def __call__(self) -> int | None:
-        """The number of products sent, None where Redis had it all. Raises DependencyUnavailable."""
+        """The number of products sent, None where Redis had it all. Raises DependencyUnavailable.
+
+        What an older build wrote, while a release rolls out or back, gets its version first.
+        """
+        with database_answers():
+            while await run_transaction(self._engine, adopt_products):
+                pass
         version, edition = await self._version(), await self._edition()
         if edition is not None and edition.version == version:
             return None
@@ -40,7 +47,7 @@ class PublishCatalog:
     async def behind(self) -> bool:
         """Whether there is something to publish; needs no lock."""
         version, edition = await self._version(), await self._edition()
-        return edition is None or edition.version != version
+        return edition is None or edition.version != version or await self._unversioned()
 
     async def _edition(self) -> Edition | None:
         return await _answered(whole_edition(self._redis))
@@ -49,6 +56,11 @@ class PublishCatalog:
         with database_answers():
             async with self._engine.connect() as connection:
                 return await catalog_version(connection)
+
+    async def _unversioned(self) -> bool:
+        with database_answers():
+            async with self._engine.connect() as connection:
+                return await has_unversioned(connection)
 
     async def _send(self, after: int, upto: int) -> int:
         sent, last_no = 0, _PAST_ALL

@@ -16,7 +16,7 @@ _LOCK = "peakmesh.migrate"
 _LOCK_SECONDS = 60
 
 
-async def upgrade(url: str) -> None:
+async def upgrade(url: str, revision: str = "head") -> None:
     """Runs what is missing. Raises TimeoutError when another process migrates for longer than a minute."""
     engine = create_async_engine(url)
     try:
@@ -27,18 +27,18 @@ async def upgrade(url: str) -> None:
             if held != 1:
                 raise TimeoutError("another process is migrating the database")
             async with engine.begin() as connection:
-                await connection.run_sync(_upgrade)
+                await connection.run_sync(_upgrade, revision)
             # The server drops the lock by itself when this session dies before.
             await guard.scalar(text("SELECT RELEASE_LOCK(:name)"), {"name": _LOCK})
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def main() -> None:

@@ -51,13 +51,22 @@ product = Table(
     Column("weight_grams", Integer, nullable=False),
     Column("seller_id", _ascii(IDENT), nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
-    # Counts products in the order of import: the same number in every index that is built of them.
-    Column("product_no", Integer, nullable=False),
-    # The version of the catalogue that changed this row last.
-    Column("catalog_version", BigInteger, nullable=False),
+    # Counts products in the order of import: the same number in every index that is built of them. NULL: no number yet.
+    Column("product_no", Integer, nullable=True),
+    # The version of the catalogue that changed this row last; 0: none yet.
+    Column("catalog_version", BigInteger, nullable=False, server_default="0"),
+    # Set by the database whenever a build writes the row that knows no versions; every write of this build's sets NULL.
+    # So the governor finds what an older build wrote beside it, and gives it a version.
+    Column(
+        "unversioned_at",
+        mysql.DATETIME(fsp=6),
+        nullable=True,
+        server_default=text("CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)"),
+    ),
     UniqueConstraint("product_no", name="product_product_no"),
     Index("product_catalog_version", "catalog_version", "product_no"),
     Index("product_seller", "seller_id"),
+    Index("product_unversioned", "unversioned_at"),
     **_OPTIONS,
 )
 

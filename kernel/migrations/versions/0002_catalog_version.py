@@ -23,15 +23,14 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
     )
-    op.add_column("product", sa.Column("product_no", sa.Integer, nullable=False, server_default="0"))
+    # Neither is written by the release before, which goes on writing products.
+    op.add_column("product", sa.Column("product_no", sa.Integer, nullable=True))
     op.add_column("product", sa.Column("catalog_version", sa.BigInteger, nullable=False, server_default="1"))
     # Products of before are version 1, in the order of their SKUs.
     op.execute(
         "UPDATE product JOIN (SELECT sku, ROW_NUMBER() OVER (ORDER BY sku) AS number FROM product) AS numbered "
         "ON numbered.sku = product.sku SET product.product_no = numbered.number"
     )
-    op.alter_column("product", "product_no", existing_type=sa.Integer, nullable=False, server_default=None)
-    op.alter_column("product", "catalog_version", existing_type=sa.BigInteger, nullable=False, server_default=None)
     op.create_index("product_catalog_version", "product", ["catalog_version", "product_no"])
     op.create_unique_constraint("product_product_no", "product", ["product_no"])
     op.execute("INSERT INTO catalog (id, version, last_product_no) SELECT 1, 1, COUNT(*) FROM product")

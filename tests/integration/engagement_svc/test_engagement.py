@@ -112,6 +112,7 @@ async def world(data_servers: Mesh) -> AsyncIterator[World]:
                 "updated_ms": 1,
                 "product_no": START_MS % 997 + number,
                 "catalog_version": 1,
+                "unversioned_at": None,
             }
             for number, name in enumerate(names, random.randint(2**20, 2**30))
         ]

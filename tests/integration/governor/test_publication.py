@@ -89,6 +89,30 @@ async def test_an_import_half_published_is_published_by_the_next_governor(
     assert await desk.ask("ImportCatalog", request) == pb.ImportCatalogResponse(repriced=1)
 
 
+OLDER_BUILDS = (
+    "INSERT INTO product (sku, name, price_version, price_minor, currency, weight_grams, seller_id, updated_ms) "
+    "VALUES (:sku, 'Of before', 1, 4200, 'EUR', 1, 'acme', 1)"
+)
+
+
+async def test_what_an_older_build_writes_is_published_with_a_version_of_its_own(desk: Desk) -> None:
+    [known] = await desk.new_skus()
+    before, added = await edition_of(desk), desk.new_name()
+    await desk.change(OLDER_BUILDS, sku=added)
+    await desk.change("UPDATE product SET name = 'Renamed', updated_ms = 2 WHERE sku = :sku", sku=known)
+
+    async def both_are_there() -> bool:
+        changed = await changed_since(desk, before)
+        return sorted(changed) == sorted([known, added])
+
+    await eventually(both_are_there)
+    first, second = await on_shelf(desk, known), await on_shelf(desk, added)
+    assert first is not None
+    assert second is not None
+    assert (first.name, second.name) == ("Renamed", "Of before")
+    assert second.product_no > first.product_no
+
+
 @pytest.mark.parametrize("lost", [(EDITION_KEY, PRODUCTS_KEY, CHANGES_KEY), (PRODUCTS_KEY,), (CHANGES_KEY,)])
 async def test_what_redis_lost_is_published_anew_as_another_copy(desk: Desk, lost: tuple[str, ...]) -> None:
     skus = await desk.new_skus(600)

@@ -8,14 +8,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text, update
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from kernel.migrate import upgrade
 from kernel.order_ids import new_order_id
 from kernel.schema import metadata, offer, orders, payment_step, stock_epoch
-from tools import devstack
 
 OFFER = {
     "sale_id": "sale-1",
@@ -57,21 +55,9 @@ def order(**changed: Any) -> dict[str, Any]:
     } | changed
 
 
-@pytest.fixture(scope="module")
-def mariadb(stack: devstack.Mesh) -> devstack.Mesh:
-    devstack.up(only=["mariadb"])
-    return stack
-
-
 @pytest.fixture
-async def engine(mariadb: devstack.Mesh) -> AsyncIterator[AsyncEngine]:
+async def engine(scratch: str) -> AsyncIterator[AsyncEngine]:
     """A database of the test's own, migrated twice: the second run finds nothing to do."""
-    url = make_url(mariadb.settings.database)
-    name = f"peakmesh_schema_{uuid.uuid4().hex[:8]}"
-    outside = create_async_engine(url)
-    async with outside.begin() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
-    scratch = url.set(database=name).render_as_string(hide_password=False)
     inside = create_async_engine(scratch)
     try:
         await upgrade(scratch)
@@ -79,9 +65,6 @@ async def engine(mariadb: devstack.Mesh) -> AsyncIterator[AsyncEngine]:
         yield inside
     finally:
         await inside.dispose()
-        async with outside.begin() as connection:
-            await connection.execute(text(f"DROP DATABASE {name}"))
-        await outside.dispose()
 
 
 async def test_the_migrated_schema_is_the_declared_one(engine: AsyncEngine) -> None:

@@ -63,7 +63,7 @@ async def goods(world: World, seller_id: str, count: int) -> list[str]:
     async with world.engine.begin() as connection:
         last = await connection.scalar(select(func.max(product.c.product_no))) or 0
         same = {"price_version": 1, "price_minor": 1, "currency": "EUR", "weight_grams": 1, "updated_ms": 1}
-        same |= {"seller_id": seller_id, "catalog_version": 1}
+        same |= {"seller_id": seller_id, "catalog_version": 1, "unversioned_at": None}
         rows = [{"sku": sku, "name": sku, "product_no": last + n + 1} | same for n, sku in enumerate(skus)]
         await connection.execute(insert(product), rows)
     return skus
