@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.mysql8 import only_mysql8
 from tools import devstack
 from tools.devstack.lend import servers_of
 from tools.devstack.spec import ROOT
@@ -34,6 +35,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for test, sentences in sorted(told.items()):
         for line in [test.removeprefix("tests/"), *(f"    {each}" for each in sentences)] if sentences else ():
             terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mysql8() -> Iterator[None]:
+    """For every session: what a tool reads of a whole mesh is held to it too."""
+    with only_mysql8():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,6 @@ from peakmesh.order.v1 import order_service_pb2 as api
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
 from tests.integration.order_worker.sold_orders import sold_rows
 from tests.integration.order_worker.world import World, serving_settings
-from tests.mysql8 import only_mysql8
 from tools.devstack.spec import Mesh
 
 SEED = 11
@@ -51,10 +50,9 @@ class Seller:
 @pytest.fixture
 async def seller(own_mesh: Mesh) -> AsyncIterator[Seller]:
     settings = serving_settings(own_mesh)
-    with only_mysql8():
-        async with running(settings) as port, channel(f"127.0.0.1:{port}") as opened:
-            stub: Any = rpc.OrderServiceStub(opened)
-            yield Seller(stub, TokenIssuer(settings.identity_dir))
+    async with running(settings) as port, channel(f"127.0.0.1:{port}") as opened:
+        stub: Any = rpc.OrderServiceStub(opened)
+        yield Seller(stub, TokenIssuer(settings.identity_dir))
 
 
 async def goods(world: World, seller_id: str, count: int) -> list[str]:

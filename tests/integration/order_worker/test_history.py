@@ -22,7 +22,6 @@ from peakmesh.order.v1 import order_service_pb2 as api
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
 from tests.integration.order_worker.sold_orders import sold_rows
 from tests.integration.order_worker.world import World, people, serving_settings
-from tests.mysql8 import only_mysql8
 from tools.devstack.spec import Mesh
 
 SEED = 5
@@ -56,10 +55,9 @@ class History:
 @pytest.fixture
 async def history(own_mesh: Mesh) -> AsyncIterator[History]:
     settings = serving_settings(own_mesh)
-    with only_mysql8():
-        async with running(settings) as port, channel(f"127.0.0.1:{port}") as opened:
-            stub: Any = rpc.OrderServiceStub(opened)
-            yield History(stub, TokenIssuer(settings.identity_dir))
+    async with running(settings) as port, channel(f"127.0.0.1:{port}") as opened:
+        stub: Any = rpc.OrderServiceStub(opened)
+        yield History(stub, TokenIssuer(settings.identity_dir))
 
 
 async def some_orders(world: World) -> tuple[str, list[dict[str, Any]]]:
