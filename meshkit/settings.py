@@ -25,6 +25,8 @@ class ProcessSettings(BaseSettings):
     drain_seconds: float = Field(default=1.0, ge=0, description="NOT_SERVING this long before the server stops")
     unsafe: bool = Field(default=False, description="accept servers whose durability settings could lose orders")
 
+    certificates: str = Field(default="", description="PEM files whose dates the preflight checks, with commas between")
+
     @property
     def ports(self) -> Ports:
         return Ports(self.port_base)

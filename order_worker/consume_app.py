@@ -46,7 +46,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         await stack.enter_async_context(following_features(settings))
         engine = await stack.enter_async_context(database(settings.database, pool_size=POOL_SIZE))
         await check_durability(engine, settings.unsafe)
-        await ensure_topics(settings.kafka, TOPICS)
+        await ensure_topics(settings.kafka, TOPICS, settings.unsafe)
         stock = RedisStock(await stack.enter_async_context(redis_pool(settings.redis)))
         publisher = await stack.enter_async_context(publishing(settings.kafka, "order_worker"))
         letters = DeadLetters(publisher)

@@ -31,7 +31,7 @@ async def running(settings: Settings) -> AsyncIterator[ConsumeOrders]:
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports["payment_metrics"]))
         await stack.enter_async_context(following_features(settings))
-        await ensure_topics(settings.kafka, TOPICS)
+        await ensure_topics(settings.kafka, TOPICS, settings.unsafe)
         engine = await stack.enter_async_context(database(settings.database, pool_size=2))
         # A lost STARTED is a charge nobody asks about.
         await check_durability(engine, settings.unsafe)

@@ -10,11 +10,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from typer.testing import CliRunner
 
 from kernel.stock import keys
-from kernel.topics import GROUPS
+from kernel.topics import GROUPS, ORDERS_INTAKE, RETENTION_MS
 from meshkit.redis_client import redis_pool
 from peakmesh.ops.v1 import ops_service_pb2 as ops
 from tests.e2e.shop import OpenSale, Shop
 from tests.polling import eventually
+from tests.topic_settings import topic_config
 from tools.cli.__main__ import app
 from tools.devstack import Mesh, start_process, stop_process
 from tools.devstack.spec import ROOT
@@ -60,6 +61,15 @@ async def test_a_redis_that_may_forget_is_found(shop: Shop, sale: OpenSale) -> N
     async with redis_config(shop, "appendfsync", "everysec", "always"):
         [line] = await problems(shop, sale)
     assert (line.check, line.words) == ("redis settings", "Redis: appendfsync is everysec, must be always")
+
+
+async def test_a_topic_that_forgets_too_soon_is_found(shop: Shop, sale: OpenSale) -> None:
+    usual = {"retention.ms": str(RETENTION_MS)}
+    async with topic_config(shop.settings.kafka, ORDERS_INTAKE, {"retention.ms": "86400000"}, usual):
+        [line] = await problems(shop, sale)
+    words = f"topic {ORDERS_INTAKE}: retention.ms is 86400000, declared {RETENTION_MS} at least"
+    assert (line.check, line.words) == ("topics", words)
+    await settled(shop, sale)
 
 
 async def test_stock_that_differs_between_the_two_is_found(shop: Shop, sale: OpenSale) -> None:

@@ -6,8 +6,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy import text
 
 from kernel.stock.durability import check_durability as check_redis
+from kernel.topics import TOPICS
 from meshkit.db.durability import check_durability as check_database
 from meshkit.db.engine import database
+from meshkit.kafka.topics import check_topics
 from meshkit.redis_client import redis_pool
 from tools.devstack.spec import DevstackError, Mesh
 
@@ -46,6 +48,7 @@ async def _kafka(mesh: Mesh) -> None:
         await admin.list_topics()
     finally:
         await admin.close()
+    await check_topics(mesh.settings.kafka, TOPICS, mesh.settings.unsafe)
 
 
 def _shown(url: str) -> str:

@@ -13,4 +13,4 @@ async def make_keys(mesh: Mesh) -> None:
 
 async def ensure_topics(mesh: Mesh) -> None:
     """Makes missing topics. Raises TopicsDiffer."""
-    await topics.ensure_topics(mesh.settings.kafka, TOPICS)
+    await topics.ensure_topics(mesh.settings.kafka, TOPICS, mesh.settings.unsafe)

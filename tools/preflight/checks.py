@@ -8,7 +8,7 @@ CHECKS = (
     Check("processes", "every process serves", ("processes",), servers.processes),
     Check("clusters", "Envoy finds every host healthy", ("envoy",), servers.clusters),
     Check("faults", "no fault is armed", ("envoy",), servers.faults),
-    Check("certificates", "no certificate ends soon", ("envoy",), servers.certificates),
+    Check("certificates", "none ends soon", ("envoy", "certificates"), servers.certificates),
     Check("keys", "tokens pass", ("identity",), sales.keys),
     Check("doors", "a call with a token passes both doors", ("identity",), sales.doors),
     Check("clocks", "the clocks agree", ("redis", "sql"), servers.clocks),

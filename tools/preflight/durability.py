@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from kernel.stock.durability import REQUIRED
 from kernel.topics import TOPICS
-from meshkit.kafka.topics import differences
+from meshkit.kafka.topics import losses, misshapen
 from tools.preflight.facts import Facts, HostFacts, KafkaServer, RedisServer, SqlServer
 from tools.preflight.report import Finding, problem, warning
 
-# What an open order may take of Redis at most; the rewrite of the AOF may need as much again.
+# What an open order may take of Redis at most: held by tests/integration/kernel/test_memory.py. The rewrite of the AOF
+# may need as much again.
 BYTES_AN_ORDER = 640
 DISK_PROBLEM_BYTES, DISK_WARNING_BYTES = 1 << 30, 3 << 30
 
@@ -49,7 +50,7 @@ def topics(_: Facts, kafka: KafkaServer) -> Iterator[Finding]:
         if found is None:
             yield problem(f"topic {spec.name} is missing", "restart order_worker: it makes what is missing")
             continue
-        for what in differences(spec, found.partitions, found.config):
+        for what in misshapen(spec, found.partitions) + losses(spec, found.config, kafka.brokers):
             yield problem(f"topic {spec.name}: {what}", "kafka-configs.sh --alter")
 
 

@@ -79,18 +79,28 @@ class TopicFacts:
 class KafkaServer:
     """`lag` by group, `dead` letters by topic."""
 
+    brokers: int
     topics: Mapping[str, TopicFacts]
     lag: Mapping[str, int]
     dead: Mapping[str, int]
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """`ends_in`, `begins_in`: days, below zero where that is past. `why`: it could not be read."""
+
+    ends_in: float = 0.0
+    begins_in: float = -1.0
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class EnvoyFacts:
-    """`clusters`: (healthy, all) hosts. `faults`: armed runtime keys. `certificates`: days until each one ends."""
+    """`clusters`: (healthy, all) hosts. `faults`: armed runtime keys. `certificates`: those that Envoy serves with."""
 
     clusters: Mapping[str, tuple[int, int]]
     faults: Mapping[str, str]
-    certificates: Mapping[str, int]
+    certificates: Mapping[str, Certificate]
 
 
 @dataclass(frozen=True)
@@ -110,7 +120,7 @@ class HostFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """`wanted`: the sale asked for; None: every sale that is not closed."""
+    """`wanted`: the sale asked for; None: every sale that is not closed. `certificates`: the files we were told of."""
 
     redis: RedisServer | Unread
     sql: SqlServer | Unread
@@ -121,5 +131,6 @@ class Facts:
     processes: Mapping[str, str]
     providers: Mapping[str, str]
     host: HostFacts
+    certificates: Mapping[str, Certificate]
     now_ms: int
     wanted: str | None = None

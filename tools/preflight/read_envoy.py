@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meshkit.settings import ProcessSettings
-from tools.preflight.facts import EnvoyFacts
+from tools.preflight.facts import Certificate, EnvoyFacts
 from tools.preflight.http import get
 
 
@@ -19,7 +19,7 @@ async def read_envoy(settings: ProcessSettings) -> EnvoyFacts:
     return EnvoyFacts(
         clusters={each["name"]: _hosts(each.get("host_statuses", [])) for each in clusters["cluster_statuses"]},
         faults=_faults(runtime.get("entries", {})),
-        certificates=_days(certificates.get("certificates", [])),
+        certificates=served_certificates(certificates.get("certificates", [])),
     )
 
 
@@ -33,6 +33,7 @@ def _faults(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {key: value for key, value in found.items() if key.startswith("chaos.") and value not in ("", "0")}
 
 
-def _days(certificates: list[dict[str, Any]]) -> dict[str, int]:
+def served_certificates(certificates: Sequence[Mapping[str, Any]]) -> dict[str, Certificate]:
+    """From Envoy's `/certs`; it says 0 days of one that has expired."""
     parts = [part for each in certificates for kind in ("ca_cert", "cert_chain") for part in each.get(kind, [])]
-    return {part.get("path", "?"): int(part["days_until_expiration"]) for part in parts}
+    return {part.get("path", "?"): Certificate(float(part["days_until_expiration"])) for part in parts}

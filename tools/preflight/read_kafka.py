@@ -4,9 +4,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from kernel.topics import GROUPS, TOPICS, dlq_topic
+from meshkit.kafka.topics import read_config
 from tools.preflight.facts import KafkaServer, TopicFacts
 
 
@@ -15,7 +15,7 @@ async def read_kafka(bootstrap: str) -> KafkaServer:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        topics = await _topics(admin)
+        topics, brokers = await _topics(admin), len((await admin.describe_cluster())["brokers"])
         done = {group: await admin.list_consumer_group_offsets(group) for group in GROUPS}
     finally:
         await admin.close()
@@ -24,7 +24,7 @@ async def read_kafka(bootstrap: str) -> KafkaServer:
     dead = {}
     for topic in map(dlq_topic, set(GROUPS.values())):
         dead[topic] = sum(_of(ends, topic).values()) - sum(_of(begins, topic).values())
-    return KafkaServer(topics, lag, dead)
+    return KafkaServer(brokers, topics, lag, dead)
 
 
 async def _topics(admin: Any) -> dict[str, TopicFacts]:
@@ -33,10 +33,7 @@ async def _topics(admin: Any) -> dict[str, TopicFacts]:
     if not names:
         return {}
     partitions = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics(names)}
-    config: dict[str, dict[str, str]] = {}
-    for response in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
-        for _, _, _, name, entries in response.resources:
-            config[name] = {entry[0]: entry[1] for entry in entries}
+    config = await read_config(admin, names)
     return {name: TopicFacts(partitions[name], config.get(name, {})) for name in names}
 
 

@@ -15,6 +15,7 @@ from meshkit.settings import ProcessSettings
 from tools.preflight.check import preflight
 from tools.preflight.checks import CHECKS
 from tools.preflight.facts import Facts, StockFacts, Unread
+from tools.preflight.read_certificates import read_certificates
 from tools.preflight.read_doors import read_identity, read_providers
 from tools.preflight.read_envoy import read_envoy
 from tools.preflight.read_kafka import read_kafka
@@ -47,6 +48,7 @@ async def gather(settings: ProcessSettings, sale_id: str | None) -> Facts:
             processes=await read_processes(settings),
             providers=await read_providers(settings),
             host=read_host(settings.run_dir),
+            certificates=read_certificates(settings.certificates),
             now_ms=wall_ms(),
             wanted=sale_id,
         )

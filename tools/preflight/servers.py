@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from tools.preflight.facts import EnvoyFacts, Facts, RedisServer, SqlServer, Unread
-from tools.preflight.report import Finding, problem, warning
+from tools.preflight.facts import Certificate, EnvoyFacts, Facts, RedisServer, SqlServer, Unread
+from tools.preflight.report import Finding, Level, problem, warning
 
 SKEW_WARNING_MS, SKEW_PROBLEM_MS = 100, 1_000
 CERTIFICATE_WARNING_DAYS = 30
@@ -52,9 +52,19 @@ def faults(_: Facts, envoy: EnvoyFacts) -> Iterator[Finding]:
         yield problem(f"a fault is armed in Envoy: {key} = {value}", "a drill was not ended: restart Envoy")
 
 
-def certificates(_: Facts, envoy: EnvoyFacts) -> Iterator[Finding]:
-    for name, days in envoy.certificates.items():
-        if days < 1:
+def certificates(_: Facts, envoy: EnvoyFacts, told: Mapping[str, Certificate]) -> Iterator[Finding]:
+    found = {**envoy.certificates, **told}
+    if not found:
+        words = "none in use: Envoy has no TLS, and PEAKMESH_CERTIFICATES names no file"
+        yield Finding(Level.OK, words, "")
+    for name, each in found.items():
+        if each.why:
+            yield problem(f"the certificate {name} could not be read: {each.why}", "see PEAKMESH_CERTIFICATES")
+        elif each.begins_in > 0:
+            yield problem(f"the certificate {name} is not valid yet, for {each.begins_in:.1f} days", "use another")
+        elif each.ends_in < 0:
+            yield problem(f"the certificate {name} ended {-each.ends_in:.1f} days ago", "renew it before the sale")
+        elif each.ends_in < 1:
             yield problem(f"the certificate {name} ends within a day", "renew it before the sale")
-        elif days < CERTIFICATE_WARNING_DAYS:
-            yield warning(f"the certificate {name} ends in {days} days", "renew it")
+        elif each.ends_in < CERTIFICATE_WARNING_DAYS:
+            yield warning(f"the certificate {name} ends in {each.ends_in:.0f} days", "renew it")

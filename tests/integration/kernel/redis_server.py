@@ -15,10 +15,10 @@ from tests.polling import eventually
 
 
 class RedisServer:
-    """As the mesh runs it: every acknowledged write is on disk."""
+    """As the mesh runs it: every acknowledged write is on disk. `settings` are said last, and so win."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *settings: str) -> None:
+        self._folder, self._settings = folder, settings
         self._socket = folder / "s"
         self._process: subprocess.Popen[bytes] | None = None
         # redis-tools ships the server under this name: the binary acts by the name it is called by.
@@ -26,6 +26,10 @@ class RedisServer:
         assert binary, "Redis is not installed: run `make setup`"
         self._link = folder / "redis-server"
         self._link.symlink_to(Path(binary).resolve())
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self._socket}?db=0"
 
     def client(self) -> Redis:
         """Never retries by itself: a test that cut the connection wants to see it."""
@@ -41,7 +45,8 @@ class RedisServer:
         durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"]
         where = ["--port", "0", "--unixsocket", str(self._socket), "--dir", str(self._folder)]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([self._link, *durable, *where], stdout=log, stderr=log)
+            command = [str(self._link), *durable, *where, *self._settings]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     async def _answers(self) -> bool:
         client = self.client()

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from meshkit.kafka.topics import TopicsDiffer, TopicSpec, ensure_topics
+from meshkit.kafka.topics import TopicsDiffer, TopicSpec, check_topics, ensure_topics
 from tools.devstack import Mesh
 
 HOUR_MS = 3600 * 1000
@@ -24,6 +24,15 @@ async def test_records_kept_longer_than_declared_are_welcome(data_servers: Mesh)
     kafka, name = data_servers.settings.kafka, f"topics-{uuid.uuid4().hex[:8]}"
     await ensure_topics(kafka, [spec(name, hours=72)])
     assert await ensure_topics(kafka, [spec(name, hours=48)]) == []
+
+
+async def test_unsafe_accepts_what_could_lose_records_and_no_other_shape(data_servers: Mesh) -> None:
+    kafka, name = data_servers.settings.kafka, f"topics-{uuid.uuid4().hex[:8]}"
+    await ensure_topics(kafka, [spec(name, hours=1)])
+    await ensure_topics(kafka, [spec(name, hours=48)], unsafe=True)
+    with pytest.raises(TopicsDiffer) as raised:
+        await check_topics(kafka, [spec(name, partitions=4, hours=48)], unsafe=True)
+    assert str(raised.value) == f"{name}: partitions is 2, declared 4"
 
 
 async def test_what_differs_is_named_all_at_once(data_servers: Mesh) -> None:

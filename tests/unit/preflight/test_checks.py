@@ -22,10 +22,11 @@ from tests.unit.preflight.worlds import (
 )
 from tools.preflight.check import preflight
 from tools.preflight.checks import CHECKS
-from tools.preflight.facts import Facts, HostFacts, TopicFacts, Unread
+from tools.preflight.facts import Certificate, Facts, HostFacts, TopicFacts, Unread
 from tools.preflight.report import Level
 
 INTAKE = TOPICS[0].name
+IN_SYNC = {"min.insync.replicas": "2"}
 FOR_EVER = {"retention.ms": "-1"}
 DOWN = Unread("ConnectionError: refused")
 
@@ -39,6 +40,13 @@ def topics_with(name: str, found: TopicFacts | None) -> dict[str, TopicFacts]:
     return changed
 
 
+def in_sync(number: str) -> dict[str, TopicFacts]:
+    """Three brokers that acknowledge `number` copies of intake's records, and two of all others'."""
+    safe = {name: replace(each, config={**each.config, **IN_SYNC}) for name, each in kafka().topics.items()}
+    intake = safe[INTAKE]
+    return safe | {INTAKE: replace(intake, config={**intake.config, "min.insync.replicas": number})}
+
+
 def redis_setting(name: str, value: str) -> Facts:
     return facts(redis=redis(settings={**redis().settings, name: value}))
 
@@ -49,8 +57,11 @@ BROKEN = [
     ("clusters", P, facts(envoy=envoy(clusters={"checkout": (0, 2)})), "checkout"),
     ("clusters", W, facts(envoy=envoy(clusters={"checkout": (1, 2)})), "1 of 2"),
     ("faults", P, facts(envoy=envoy(faults={"chaos.wallet.abort_percent": "50"})), "chaos.wallet"),
-    ("certificates", P, facts(envoy=envoy(certificates={"gateway.pem": 0})), "gateway.pem"),
-    ("certificates", W, facts(envoy=envoy(certificates={"gateway.pem": 29})), "29 days"),
+    ("certificates", P, facts(envoy=envoy(certificates={"gateway.pem": Certificate(0)})), "gateway.pem"),
+    ("certificates", P, facts(certificates={"a.pem": Certificate(-2)}), "a.pem ended 2.0 days ago"),
+    ("certificates", P, facts(certificates={"a.pem": Certificate(90, begins_in=1.5)}), "not valid yet, for 1.5 days"),
+    ("certificates", P, facts(certificates={"a.pem": Certificate(why="FileNotFoundError")}), "could not be read"),
+    ("certificates", W, facts(envoy=envoy(certificates={"gateway.pem": Certificate(29)})), "29 days"),
     ("keys", P, facts(identity=identity(fits=False)), "JWKS"),
     ("keys", W, facts(identity=identity(mode=0o644)), "644"),
     ("keys", W, facts(identity=identity(age_days=400.0)), "400 days"),
@@ -80,6 +91,7 @@ BROKEN = [
         facts(kafka=kafka(topics=topics_with(INTAKE, TopicFacts(4, {"retention.ms": "60000"})))),
         "retention.ms is 60000",
     ),
+    ("topics", P, facts(kafka=kafka(brokers=3, topics=in_sync("1"))), "min.insync.replicas is 1, must be 2"),
     ("queues", W, facts(kafka=kafka(lag={"order_worker": 1001})), "1001 records behind"),
     ("dead letters", W, facts(kafka=kafka(dead={"orders.intake.dlq": 2})), "2 records"),
     ("disk", P, facts(host=HostFacts(GIB - 1)), "GiB are free"),
@@ -118,6 +130,14 @@ def test_a_good_evening_is_all_green() -> None:
     assert report.exit_code == 0
 
 
+def test_without_a_certificate_that_is_said_and_not_that_all_are_well() -> None:
+    report = preflight(facts(envoy=envoy(certificates={}), certificates={}), CHECKS)
+    [line] = [line for line in report.lines if line.check == "certificates"]
+    assert line.level is Level.OK
+    assert line.words.startswith("none in use")
+    assert report.exit_code == 0
+
+
 def test_every_check_is_broken_by_some_test() -> None:
     assert {check.name for check in CHECKS} - {"reach"} == {check for check, *_ in BROKEN}
 
@@ -134,6 +154,12 @@ def test_what_cannot_be_read_is_told_and_never_passes(source: str) -> None:
     others = {check.name for check in CHECKS} - {"reach", *dependent}
     assert {lines[name].level for name in others} == {Level.OK}
     assert report.exit_code == 2
+
+
+@pytest.mark.parametrize(("brokers", "in_sync_replicas"), [(3, "2"), (5, "3"), (2, "1"), (1, "1")])
+def test_two_copies_in_sync_are_enough_and_fewer_brokers_need_none(brokers: int, in_sync_replicas: str) -> None:
+    world = facts(kafka=kafka(brokers=brokers, topics=in_sync(in_sync_replicas)))
+    assert preflight(world, CHECKS).exit_code == 0
 
 
 def test_problems_weigh_more_than_warnings() -> None:

@@ -7,6 +7,7 @@ from kernel.offers import Offer
 from kernel.stock.results import Counters, OfferState
 from kernel.topics import TOPICS
 from tools.preflight.facts import (
+    Certificate,
     EnvoyFacts,
     Facts,
     HostFacts,
@@ -64,11 +65,11 @@ def stock(has: Counters | None = None, **changes: Any) -> StockFacts:
 
 def kafka(**changes: Any) -> KafkaServer:
     topics = {spec.name: TopicFacts(spec.partitions, {"retention.ms": str(spec.retention_ms)}) for spec in TOPICS}
-    return replace(KafkaServer(topics, {"order_worker": 0}, {"orders.intake.dlq": 0}), **changes)
+    return replace(KafkaServer(1, topics, {"order_worker": 0}, {"orders.intake.dlq": 0}), **changes)
 
 
 def envoy(**changes: Any) -> EnvoyFacts:
-    return replace(EnvoyFacts({"checkout": (2, 2)}, {}, {"gateway.pem": 90}), **changes)
+    return replace(EnvoyFacts({"checkout": (2, 2)}, {}, {"gateway.pem": Certificate(90)}), **changes)
 
 
 def identity(**changes: Any) -> IdentityFacts:
@@ -86,6 +87,7 @@ def facts(**changes: Any) -> Facts:
         processes={"checkout_svc_0": "", "governor": ""},
         providers={"wallet": ""},
         host=HostFacts(20 * GIB),
+        certificates={"balancer.pem": Certificate(90)},
         now_ms=NOW,
     )
     return replace(base, **changes)
