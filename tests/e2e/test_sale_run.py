@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,7 +44,9 @@ async def _sale(mesh: Mesh) -> dict[str, Any]:
 
 @pytest.mark.timeout(240)  # the command has deadlines of its own, and names the one that passed
 @pytest.mark.parametrize("time", ["first", "again"])
-async def test_a_sale_holds_and_every_system_agrees(time: str, shop: Shop, mesh: Mesh) -> None:
+async def test_a_sale_holds_and_every_system_agrees(
+    time: str, shop: Shop, mesh: Mesh, figure: Callable[[str], None]
+) -> None:
     before = await _intake_end(mesh.settings.kafka)
     verdict = await _sale(mesh)
     assert (verdict["accepted"], verdict["persisted"], verdict["paid"]) == (UNITS, UNITS, UNITS)
@@ -64,4 +67,7 @@ async def test_a_sale_holds_and_every_system_agrees(time: str, shop: Shop, mesh:
     assert json.loads((folder / "verdict.json").read_text()) == verdict
     assert (folder / "peak.png").read_bytes().startswith(b"\x89PNG")
     assert verdict["sale_id"] in (folder / "report.html").read_text()
+    memory = verdict["redis_bytes_an_order"]
+    assert set(memory) == {"all", "reservation", "limit", "deadline", "idempotency key"}
+    figure(f"{memory['all']} bytes of Redis an order, as the sale itself measured")
     assert set(verdict["stages_ms"]) == {"checkout", "queue", "settle"}

@@ -3,7 +3,8 @@
 import argparse
 import asyncio
 
-from tools.bench.redis_memory import LIMIT_BYTES, measure
+from kernel.stock.keys import ORDER_BYTES
+from tools.bench.redis_memory import measure
 
 
 def main() -> int:
@@ -13,10 +14,11 @@ def main() -> int:
     options = parser.parse_args()
     found = asyncio.run(measure(options.orders))
     print(
-        f"{found.open_bytes:.0f} bytes an open order (limit {LIMIT_BYTES}), {found.in_outbox_bytes:.0f} in the outbox"
+        f"{found.open_bytes:.0f} bytes an open order (limit {ORDER_BYTES}), {found.in_outbox_bytes:.0f} in the outbox, "
+        f"{found.hold_bytes:.0f} more with a voucher that has limits"
     )
     print("of these: " + ", ".join(f"{name} {size:.0f}" for name, size in found.parts.items()))
-    return 0 if found.open_bytes <= LIMIT_BYTES else 1
+    return 0 if found.open_bytes <= ORDER_BYTES else 1
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
+from kernel.stock.keys import ORDER_BYTES
 from meshkit.log import setup_logging
 from meshkit.settings import ProcessSettings
 from tools import devstack
@@ -81,6 +82,7 @@ def _show_verdict(settings: ProcessSettings, verdict: dict[str, Any]) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    _show_memory(verdict["redis_bytes_an_order"])
     out.print(" ".join(f"{name} {said}" for name, said in verdict["audit"].items()), highlight=False, soft_wrap=True)
     folder = settings.run_dir / "sales" / verdict["sale_id"]
     out.print(
@@ -90,6 +92,12 @@ def _show_verdict(settings: ProcessSettings, verdict: dict[str, Any]) -> None:
         out.print(reason, style="red", highlight=False)
     style = "bold green" if verdict["verdict"] == "holds" else "bold red"
     out.print(f"verdict: {verdict['verdict']}", style=style, highlight=False)
+
+
+def _show_memory(parts: dict[str, int]) -> None:
+    of_these = ", ".join(f"{name} {size}" for name, size in parts.items() if name != "all")
+    words = f"an order takes {parts['all']} bytes of Redis (limit {ORDER_BYTES}): {of_these}"
+    out.print(words, highlight=False, soft_wrap=True, style="red" if parts["all"] > ORDER_BYTES else None)
 
 
 app.command("open")(sale_desk.open_)

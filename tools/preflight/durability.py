@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 
 from kernel.stock.durability import REQUIRED
+from kernel.stock.keys import ORDER_BYTES
 from kernel.topics import TOPICS
 from meshkit.kafka.topics import losses, misshapen
 from tools.preflight.facts import Facts, HostFacts, KafkaServer, RedisServer, SqlServer
 from tools.preflight.report import Finding, problem, warning
 
-# What an open order may take of Redis at most: held by tests/integration/kernel/test_memory.py. The rewrite of the AOF
-# may need as much again.
-BYTES_AN_ORDER = 640
 DISK_PROBLEM_BYTES, DISK_WARNING_BYTES = 1 << 30, 3 << 30
 
 
@@ -27,7 +25,7 @@ def redis_settings(_: Facts, redis: RedisServer) -> Iterator[Finding]:
 
 def redis_memory(_: Facts, redis: RedisServer, sql: SqlServer) -> Iterator[Finding]:
     units = sum(max(0, each.initial - each.reserved - each.sold) for sale in sql.sales for each in sale.offers)
-    needed, left = units * BYTES_AN_ORDER, redis.limit_bytes - redis.used_bytes
+    needed, left = units * ORDER_BYTES, redis.limit_bytes - redis.used_bytes
     words = f"Redis has {left >> 20} MiB left; {units} units may take {needed >> 20} MiB"
     if left < needed:
         yield problem(words, "raise maxmemory or give it a larger machine: with noeviction it would refuse orders")

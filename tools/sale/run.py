@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from meshkit.db.engine import database
 from meshkit.identity import TokenIssuer
 from meshkit.money import from_minor
+from meshkit.redis_client import redis_pool
 from meshkit.settings import ProcessSettings
 from peakmesh.ops.v1.ops_service_pb2 import Product, Sale
 from tools.sale.calibrate import calibrated_rate
@@ -23,6 +24,7 @@ from tools.sale.load import buyers, split
 from tools.sale.operator import Operator, operating
 from tools.sale.origin import origin
 from tools.sale.picture import draw
+from tools.sale.redis_memory import sale_order_parts
 from tools.sale.report import write_report
 from tools.sale.rows import settled_orders
 from tools.sale.schedule import arrivals
@@ -91,6 +93,8 @@ class SaleRun:
         before = await read_buckets(self.settings)
         watch, histories = await self._sell(engine, sale, rate, folder)
         after = await read_buckets(self.settings)
+        async with redis_pool(self.settings.redis) as redis:
+            memory = await sale_order_parts(engine, redis, sale.sale_id)
         await self._drain(watch, drain_rate)
         await operator.close_sale(sale.sale_id)
         self.around.say("auditing …")
@@ -106,6 +110,7 @@ class SaleRun:
             checkout_ms=quantiles_ms(before, after, BODY),
             origin=origin(),
         )
+        verdict["redis_bytes_an_order"] = {"all": round(sum(memory.values()))} | memory
         seller = await seller_of(engine, sku)
         verdict["seller"] = await seller_figures(self.target, self.issuer, seller, sku, watch.started)
         _keep(folder, verdict, watch)

@@ -21,6 +21,29 @@ class TestRedisStock(StockSuite):
     """`stock` comes from conftest.py."""
 
 
+async def test_an_idempotency_key_lives_a_day_and_a_replay_does_not_renew_it(redis: Redis, stock: RedisStock) -> None:
+    await opened(stock, 5)
+    wish = request("ann")
+    name = keys.idempotency(7, 0, "ann", wish.request_id)
+    await stock.reserve(7, 0, EPOCH, [wish])
+    assert keys.IDEMPOTENCY_SECONDS == 24 * 3600
+    assert keys.IDEMPOTENCY_SECONDS - 60 < await redis.ttl(name) <= keys.IDEMPOTENCY_SECONDS
+    await redis.expire(name, 100)
+    [replay] = await stock.reserve(7, 0, EPOCH, [wish])
+    assert replay.kind is ReserveKind.REPLAY
+    assert await redis.ttl(name) <= 100
+
+
+async def test_without_its_key_a_request_is_a_new_one(redis: Redis, stock: RedisStock) -> None:
+    """What a retry later than a day meets; the database's UNIQUE index, which never expires, still refuses it."""
+    await opened(stock, 5)
+    wish = request("ann")
+    await stock.reserve(7, 0, EPOCH, [wish])
+    assert await redis.delete(keys.idempotency(7, 0, "ann", wish.request_id)) == 1
+    [again] = await stock.reserve(7, 0, EPOCH, [request("ann", request_id=wish.request_id)])
+    assert again.kind is ReserveKind.RESERVED
+
+
 @pytest.mark.parametrize("name", ["stk", "rsv", "lim", "out", "due", "idm"])
 async def test_a_key_of_the_wrong_type_leaves_nothing_written(redis: Redis, stock: RedisStock, name: str) -> None:
     await opened(stock, 5)
