@@ -91,14 +91,14 @@ Action = Annotated[Arm | Clear | OnProcess | Storm | Calm, Field(discriminator="
 
 
 class Scenario(Strict):
-    """Seconds from the start of the load. Until the first action all is well; the last action ends the fault, and the
-    load goes on for `after`, or until a second after all is back that must come back."""
+    """Seconds from the start of the load. Until the first action all is well; the last action ends the fault. The load
+    goes on until what must come back is back and every breaker closed, and from there for `after` more."""
 
     name: str
     says: str
     load: dict[str, Annotated[float, Field(gt=0, le=500)]] = Field(min_length=1)
     actions: list[Action] = Field(min_length=1)
-    after: float = Field(default=6, gt=0, le=120)
+    after: float = Field(default=5, gt=0, le=120)
     expects: list[Expectation] = Field(min_length=1)
 
     @property
@@ -110,8 +110,7 @@ class Scenario(Strict):
         times = [action.at for action in self.actions]
         if times != sorted(times):
             raise ValueError("actions must be in the order of their times")
-        named = {call for each in self.expects for call in (each.call, getattr(each, "control", "")) if call}
-        unknown = named - self.calls
+        unknown = {each.call for each in self.expects if each.call} - self.calls
         if unknown:
             raise ValueError(f"expects something of {', '.join(sorted(unknown))}, which is not in the load")
         return self

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import Metric
 
-# The first second of a load pays for connections and cold caches; what is healthy is measured behind it.
+# The first second of a load, or behind a fault, pays for connections and cold caches; healthy is measured after it.
 WARM_SECONDS = 1.0
 
 
@@ -24,12 +24,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One action, from `begun` to `ended`. `heals`: it takes back what an earlier one did."""
+    """One action, from `begun` to `ended`. `heals`: it takes back what an earlier one did. `target`: of a fault in
+    Envoy."""
 
     begun: float
     ended: float
     words: str
     heals: bool = False
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Reading:
     def has(self, name: str) -> bool:
         return any(found == name for found, _ in self.values)
 
+    def labelled(self, name: str, label: str) -> set[str]:
+        """The values of a label."""
+        told = [dict(labels) for found, labels in self.values if found == name]
+        return {labels[label] for labels in told if label in labels}
+
 
 def reading(at: float, families: Iterable[Metric]) -> Reading:
     samples = [sample for family in families for sample in family.samples]
@@ -56,12 +63,14 @@ def reading(at: float, families: Iterable[Metric]) -> Reading:
 @dataclass
 class Timeline:
     """Seconds since the load began. `readings`: by source, as watch.py names them. `healthy_from`: from then to the
-    fault every breaker was closed."""
+    fault every breaker was closed. `well_from`: from then to the end they were again, and what must come back was
+    back."""
 
     calls: list[Call] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     readings: dict[str, list[Reading]] = field(default_factory=dict)
     healthy_from: float = 0.0
+    well_from: float = math.inf
     ended: float = 0.0
     unsettled: int | None = None
     settled_after: float = 0.0
@@ -83,7 +92,9 @@ class Timeline:
         return [each for each in self.calls if each.call == call and start <= each.at < end]
 
     def healthy(self, call: str) -> list[Call]:
-        return self.between(call, self.healthy_from + WARM_SECONDS, self.fault_began)
+        """From both sides of the fault: a machine that gets slower, or faster, does so for both."""
+        before = self.between(call, self.healthy_from + WARM_SECONDS, self.fault_began)
+        return before + self.between(call, self.well_from + WARM_SECONDS, self.ended)
 
     def in_fault(self, call: str, settled: float) -> list[Call]:
         """From `settled` seconds after its begin."""

@@ -4,8 +4,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from tools.chaos.expect import Expectation, Verdict
+from tools.chaos.expect import Expectation
 from tools.chaos.timeline import Call, Done, Reading, Timeline
+from tools.chaos.verdict import Verdict
 from tools.chaos.watch import BREAKER_CALLS, BREAKER_STATE, BREAKER_TRANSITIONS, EJECTED, EJECTIONS, ENVOY, at_rest
 
 BEGAN, HEALED, ENDED = 5.0, 10.0, 16.0
@@ -19,15 +20,15 @@ def judge(timeline: Timeline, **said: Any) -> Verdict:
 
 
 def run(in_fault_ms: float = 10, outcome: str = "UNAVAILABLE", back_after: float = 3, failed: int = 0) -> Timeline:
-    """Ten calls a second of 10 ms and APPLIED but in the fault, and for so long after it."""
+    """A hundred calls a second of 10 ms and APPLIED but in the fault, and for so long after it."""
     calls = []
-    for number in range(160):
-        at = number / 10
+    for number in range(1_600):
+        at = number / 100
         faulty = BEGAN <= at < HEALED
         word = outcome if BEGAN <= at < HEALED + back_after else "APPLIED"
         calls.append(Call(at, "order", in_fault_ms if faulty else 10, number >= failed, word))
     done = [Done(BEGAN, BEGAN, "arm"), Done(HEALED, HEALED, "clear", heals=True)]
-    return Timeline(calls=calls, done=done, ended=ENDED)
+    return Timeline(calls=calls, done=done, ended=ENDED, well_from=HEALED + 3)
 
 
 def page(at: float, opened: float = 0, half: float = 0, probes: float = 0, cause: str = "failure_rate") -> Reading:
@@ -51,20 +52,38 @@ def test_p99_is_held_against_the_same_runs_healthy_seconds() -> None:
     assert not judge(run(), expect="p99", call="nothing").held, "no calls are no proof"
 
 
-def test_a_machine_that_is_slow_for_all_is_no_fault_of_promotions() -> None:
-    timeline = run(30)
-    timeline.calls += [Call(each.at, "search", 28, True, "OK") for each in timeline.calls]
-    assert judge(timeline, expect="p99", call="order", control="search").held
+def test_healthy_is_before_the_fault_and_after_it_but_nothing_between() -> None:
+    timeline = run()
+    assert "(600 and 500 calls)" in judge(timeline, expect="p99", call="order").measured
+    slow = [Call(each.at, each.call, 30 if each.at >= BEGAN else 10, True, "OK") for each in timeline.calls]
+    timeline.calls = slow
+    assert judge(timeline, expect="p99", call="order").held, "the machine got slower, and stayed so"
+    timeline.well_from = 99.0
+    assert not judge(timeline, expect="p99", call="order").held, "what never got well is not healthy"
+
+
+def test_a_few_calls_are_no_p99() -> None:
+    timeline = run()
+    timeline.calls = [each for number, each in enumerate(timeline.calls) if number % 2]
+    few = judge(timeline, expect="p99", call="order")
+    assert not few.held
+    assert "300 of each are needed" in few.measured
+
+
+def test_the_seconds_until_it_is_settled_are_left_out_where_it_is_said() -> None:
+    timeline = run()
+    timeline.calls = [
+        Call(each.at, each.call, 50 if BEGAN <= each.at < BEGAN + 0.9 else 10, True, "OK") for each in timeline.calls
+    ]
+    assert judge(timeline, expect="p99", call="order", settled=1).held
     assert not judge(timeline, expect="p99", call="order").held
-    timeline.calls = [each for each in timeline.calls if each.call == "order"]
-    assert not judge(timeline, expect="p99", call="order", control="search").held
 
 
 def test_every_call_of_the_run_counts_as_success_or_not() -> None:
     assert judge(run(), expect="succeeds", call="order").held
     one = judge(run(failed=1), expect="succeeds", call="order")
     assert not one.held
-    assert one.measured == "159 of 160, 1 APPLIED"
+    assert one.measured == "1599 of 1600, 1 APPLIED"
     assert judge(run(failed=1), expect="succeeds", call="order", share=0.99).held
 
 
@@ -104,6 +123,17 @@ def test_envoys_ejections_since_the_fault() -> None:
     timeline.readings[ENVOY] = [Reading(at, {(EJECTIONS, promo): count}) for at, count in ((4.0, 2), (5.5, 3))]
     assert judge(timeline, expect="ejects", target="promo", within=1).held
     assert not judge(timeline, expect="ejects", target="wallet", within=1).held
+    assert not judge(timeline, expect="never_ejects", target="promo").held
+    assert judge(timeline, expect="never_ejects", target="wallet").held
+    assert not judge(run(), expect="never_ejects", target="wallet").held, "nobody read it"
+
+
+def test_an_ejection_is_timed_from_the_fault_of_its_target() -> None:
+    timeline = run()
+    timeline.done.insert(1, Done(8.0, 8.0, "arm", target="wallet"))
+    wallet = frozenset({("envoy_cluster_name", "wallet")})
+    timeline.readings[ENVOY] = [Reading(at, {(EJECTIONS, wallet): count}) for at, count in ((4.0, 0), (9.0, 1))]
+    assert judge(timeline, expect="ejects", target="wallet", within=1).measured == "after 1.00 s, 1 times in all"
 
 
 def test_what_is_left_unpaid() -> None:
