@@ -8,15 +8,16 @@ import typer
 
 from meshkit.settings import ProcessSettings
 from tools import devstack
+from tools.chaos.kept import forget_old_runs
 from tools.cli.console import out, told
 from tools.sale.kept import forget_old_sales
 
 
 def clean(
-    sales: Annotated[int, typer.Option(help="latest sales whose reports and histories stay", min=0)] = 5,
+    sales: Annotated[int, typer.Option(help="latest sales, and runs of scenarios, whose reports stay", min=0)] = 5,
     everything: Annotated[bool, typer.Option("--all", help="stop the mesh and remove its data too")] = False,
 ) -> None:
-    """Remove old sales' files and logs set aside; orders and stock stay, unless --all."""
+    """Remove old sales' and scenarios' files and logs set aside; orders and stock stay, unless --all."""
     folder = devstack.Mesh.of().run_dir
     before = _bytes(folder)
     with told():
@@ -25,6 +26,7 @@ def clean(
             shutil.rmtree(folder, ignore_errors=True)
         else:
             forget_old_sales(ProcessSettings().run_dir / "sales", sales)
+            forget_old_runs(ProcessSettings().run_dir / "chaos", sales)
             for log in (folder / "logs").glob("*.log.1"):
                 log.unlink()
     freed = (before - _bytes(folder)) / 2**20

@@ -1,5 +1,7 @@
 """`peakmesh fault run SCENARIO`: a sale of its own, a load, faults, and what held."""
 
+import asyncio
+import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,6 +10,7 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
+from PIL import Image
 
 from meshkit.money import from_minor
 from meshkit.rpc.client import Metadata, channel
@@ -15,7 +18,8 @@ from meshkit.settings import ProcessSettings
 from peakmesh.ops.v1 import ops_service_pb2 as ops
 from tools import devstack
 from tools.chaos.act import Acting
-from tools.chaos.calls import Stage
+from tools.chaos.calls import Stage, finds
+from tools.chaos.kept import KEPT, forget_old_runs
 from tools.chaos.play import Played, play
 from tools.chaos.report import verdict_of, write
 from tools.chaos.scenario import Scenario, read_scenario, shipped
@@ -25,6 +29,7 @@ from tools.sale.operator import operating
 
 Unsettled = Callable[[], Awaitable[int]]
 UNITS = 100_000
+FOUND_WITHIN_SECONDS, FOUND_POLL_SECONDS, IN_TURN = 10.0, 0.05, 4
 
 
 class MeshProcesses:
@@ -66,6 +71,7 @@ def run(
     played = ran(play_on(devstack.Mesh.of(), said, tell))
     folder = settings.run_dir / "chaos" / f"{said.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     page = write(folder, said, played)
+    forget_old_runs(folder.parent, KEPT)
     if as_json:
         print_json(verdict_of(said, played) | {"report": str(page)})
     else:
@@ -91,9 +97,10 @@ async def play_on(mesh: devstack.Mesh, scenario: Scenario, tell: Callable[[str],
 async def _stage(settings: ProcessSettings, heads: Metadata) -> AsyncIterator[tuple[Stage, Unsettled]]:
     """A product and a sale of their own; the sale is closed at the end."""
     async with operating(settings) as operator, channel(f"127.0.0.1:{settings.ports['gateway']}") as gateway:
-        sku = f"chaos-{uuid4().hex[:12]}"
+        word = uuid4().hex[:12]
+        sku, name, seller = f"chaos-{word}", f"A phone {word}", f"seller-{word}"
         price = from_minor(4_999, "EUR")
-        product = ops.Product(sku=sku, name="A chaos phone", unit_price=price, weight_grams=400, seller_id="chaos")
+        product = ops.Product(sku=sku, name=name, unit_price=price, weight_grams=400, seller_id=seller)
         await operator.import_catalog([product])
         sale = await operator.open_sale(sku, UNITS, 1)
 
@@ -101,11 +108,29 @@ async def _stage(settings: ProcessSettings, heads: Metadata) -> AsyncIterator[tu
             offer = (await operator.sale(sale.sale_id)).offers[0]
             return int(max(offer.redis.reserved, offer.database.reserved))
 
-        stage = Stage(gateway, issuer(settings), sale.sale_id, sku, sale.offers[0].price_version, heads)
+        version = sale.offers[0].price_version
+        stage = Stage(gateway, issuer(settings), sale.sale_id, sku, version, name, seller, picture(), heads)
         try:
+            await _found(stage)
             yield stage, unsettled
         finally:
             await operator.close_sale(sale.sale_id)
+
+
+async def _found(stage: Stage) -> None:
+    """Each checkout process follows the catalogue by itself, and calls go to them in turn. Raises TimeoutError."""
+    async with asyncio.timeout(FOUND_WITHIN_SECONDS):
+        in_turn = 0
+        while in_turn < IN_TURN:
+            in_turn = in_turn + 1 if await finds(stage, "chaos-first") else 0
+            await asyncio.sleep(FOUND_POLL_SECONDS)
+
+
+def picture() -> bytes:
+    """A PNG, as an avatar of the load."""
+    held = io.BytesIO()
+    Image.new("RGB", (64, 64), "#1b7f79").save(held, "PNG")
+    return held.getvalue()
 
 
 def _show(played: Played, page: Path) -> None:
