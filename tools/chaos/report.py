@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from tools.chaos.lanes import lanes
 from tools.chaos.picture import draw
 from tools.chaos.play import Played
 from tools.chaos.scenario import Scenario
@@ -31,7 +32,7 @@ def write(folder: Path, scenario: Scenario, played: Played) -> Path:
     (folder / "verdict.json").write_text(json.dumps(verdict_of(scenario, played), indent=2))
     (folder / "calls.jsonl").write_text("".join(json.dumps(asdict(each)) + "\n" for each in played.timeline.calls))
     picture, page = folder / "picture.png", folder / "report.html"
-    draw(played.timeline, f"{scenario.name}: {scenario.says}", picture)
+    draw(played.timeline, f"{scenario.name}: {'held' if played.held else 'did not hold'}", scenario.says, picture)
     page.write_text(_render(scenario, played, picture.read_bytes()))
     return page
 
@@ -66,5 +67,6 @@ def _render(scenario: Scenario, played: Played, picture: bytes) -> str:
         verdicts=played.verdicts,
         done=played.timeline.done,
         latencies=latencies(scenario, played.timeline),
+        lanes=lanes(played.timeline),
         picture=f"data:image/png;base64,{base64.b64encode(picture).decode()}",
     )
