@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from itertools import count
 
 import grpc
 import pytest
@@ -9,9 +10,9 @@ import pytest
 from tests.integration.envoy.mesh import QUOTE_PROMOTION, Mesh, raw, timed, upstream
 from tests.polling import eventually
 
-DEBIT = "/peakmesh.provider.v1.WalletService/Debit"
+RECOMMEND = "/peakmesh.engagement.v1.RecommendationService/Recommend"
 PROVIDER_METHODS = {
-    "wallet": DEBIT,
+    "wallet": "/peakmesh.provider.v1.WalletService/Debit",
     "shipping": "/peakmesh.provider.v1.ShippingService/QuoteShipping",
     "invoice": "/peakmesh.provider.v1.InvoiceService/IssueInvoice",
     "loyalty": "/peakmesh.provider.v1.LoyaltyService/GrantCoins",
@@ -23,7 +24,7 @@ async def egress(mesh: Mesh) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to the egress, promo and providers answering behind it; faults and ejections gone again at the end."""
     async with upstream(mesh.ports["promo"]), upstream(mesh.ports["providers"]), mesh.channel("egress") as channel:
         yield channel
-        for target in ("promo", "wallet"):
+        for target in ("promo", *PROVIDER_METHODS):
             mesh.runtime(**{f"chaos__{target}__{kind}": 0 for kind in ("abort_percent", "delay_percent")})
         for cluster in ("promo", *PROVIDER_METHODS):
             gauge = f"cluster.{cluster}.outlier_detection.ejections_active"
@@ -85,21 +86,63 @@ async def test_each_provider_has_its_way_out(egress: grpc.aio.Channel, mesh: Mes
     assert mesh.counter(f"cluster.{provider}.upstream_rq_completed") == before + 1
 
 
-async def test_a_broken_wallet_is_cut_off_alone(mesh: Mesh, egress: grpc.aio.Channel) -> None:
-    mesh.runtime(chaos__wallet__abort_percent=100)
-    assert [await attempt(egress, DEBIT) for _ in range(5)] == [("UNAVAILABLE", "")] * 5
+@pytest.mark.parametrize("provider", PROVIDER_METHODS)
+async def test_a_broken_provider_is_cut_off_alone_and_comes_back(
+    mesh: Mesh, egress: grpc.aio.Channel, provider: str
+) -> None:
+    method = PROVIDER_METHODS[provider]
+    mesh.runtime(**{f"chaos__{provider}__abort_percent": 100})
+    assert [await attempt(egress, method) for _ in range(5)] == [("UNAVAILABLE", "")] * 5
 
-    async def open_at_last() -> bool:
-        return (await attempt(egress, DEBIT)) == ("UNAVAILABLE", "open")
+    async def says(*words: str) -> bool:
+        return await attempt(egress, method) == words
 
-    await eventually(open_at_last, within=2)
-    for provider in ("shipping", "invoice", "loyalty"):
-        assert await attempt(egress, PROVIDER_METHODS[provider]) == ("OK", "")
+    await eventually(lambda: says("UNAVAILABLE", "open"), within=2)
+    for other in PROVIDER_METHODS.keys() - {provider}:
+        assert await attempt(egress, PROVIDER_METHODS[other]) == ("OK", "")
+    mesh.runtime(**{f"chaos__{provider}__abort_percent": 0})
+    await eventually(lambda: says("OK", ""), within=5)
 
 
-async def test_a_callers_fault_headers_mean_nothing_inside_the_mesh_either(egress: grpc.aio.Channel) -> None:
-    said = (("x-envoy-fault-abort-grpc-request", "14"), ("x-envoy-fault-abort-request-percentage", "100"))
-    assert await raw(egress, QUOTE_PROMOTION)(b"", timeout=2, metadata=said) == b""
+async def test_broken_recommendations_are_cut_off_at_the_gateway_and_come_back(mesh: Mesh) -> None:
+    """Their breaker is on the way of buyers: nobody of ours calls them."""
+    ejected = "cluster.engagement.outlier_detection.ejections_active"
+
+    async def recommended(channel: grpc.aio.Channel) -> str:
+        try:
+            await raw(channel, RECOMMEND)(b"", metadata=mesh.bearer(), timeout=5)
+        except grpc.aio.AioRpcError as error:
+            return error.code().name
+        return "OK"
+
+    async with upstream(mesh.ports["engagement"]) as behind, mesh.channel("gateway") as channel:
+        assert await recommended(channel) == "OK"
+        mesh.runtime(chaos__engagement__abort_percent=100)
+        assert [await recommended(channel) for _ in range(5)] == ["UNAVAILABLE"] * 5
+        await eventually(lambda: mesh.counter(ejected) == 1, within=2)
+        mesh.runtime(chaos__engagement__abort_percent=0)
+        assert await recommended(channel) == "UNAVAILABLE", "its time is not over"
+        assert len(behind.calls) == 1
+
+        async def back() -> bool:
+            return await recommended(channel) == "OK"
+
+        await eventually(back, within=5)
+
+
+async def test_failures_mixed_with_good_answers_trip_it_by_their_rate(mesh: Mesh, egress: grpc.aio.Channel) -> None:
+    """Two of three fail, never three in a row: no count of failures in a row sees that."""
+    by_rate = "cluster.loyalty.outlier_detection.ejections_enforced_failure_percentage"
+    in_a_row = "cluster.loyalty.outlier_detection.ejections_enforced_consecutive_gateway_failure"
+    before = mesh.counter(by_rate), mesh.counter(in_a_row)
+    numbers = count()
+
+    async def mixed() -> bool:
+        mesh.runtime(chaos__loyalty__abort_percent=100 if next(numbers) % 3 else 0)
+        return (await attempt(egress, PROVIDER_METHODS["loyalty"]))[1] == "open"
+
+    await eventually(mixed, within=15, every=0)
+    assert (mesh.counter(by_rate), mesh.counter(in_a_row)) == (before[0] + 1, before[1])
 
 
 async def test_the_egress_leads_to_no_other_service(egress: grpc.aio.Channel) -> None:

@@ -14,7 +14,6 @@ from meshkit.errors import DeadlinePassed, DependencyUnavailable, PeakmeshError,
 from meshkit.rpc.client import typed_error
 from tests.integration.envoy.mesh import (
     GET_ORDER,
-    GET_SALE,
     PLACE_ORDER,
     Mesh,
     RefusalError,
@@ -90,33 +89,6 @@ async def test_callers_that_give_up_break_nobody_elses_call(mesh: Mesh) -> None:
             assert {end.code().name for end in ends if isinstance(end, grpc.aio.AioRpcError)} == {"DEADLINE_EXCEEDED"}
             let_go.set()
             assert await stays == b"stays"
-
-
-@pytest.mark.parametrize(("door", "method", "port", "cluster"), [
-    ("gateway", PLACE_ORDER, "checkout_0", "checkout"),
-    ("gateway", GET_ORDER, "order_serve_0", "order"),
-    ("operators", GET_SALE, "governor", "governor"),
-])  # fmt: skip
-async def test_strangers_cannot_switch_faults_retries_or_time_outs(
-    mesh: Mesh, door: str, method: str, port: str, cluster: str
-) -> None:
-    said = {
-        "x-envoy-fault-delay-request": "2000",
-        "x-envoy-fault-delay-request-percentage": "100",
-        "x-envoy-fault-abort-grpc-request": "14",
-        "x-envoy-fault-abort-request-percentage": "100",
-        "x-envoy-fault-abort-request": "503",
-        "x-envoy-upstream-rq-timeout-ms": "1",
-        "x-envoy-retry-grpc-on": "internal",
-    }
-    async with upstream(mesh.ports[port]) as behind, mesh.channel(door) as channel:
-        await mesh.healthy(cluster, 1)
-        async with timed() as seconds:
-            await raw(channel, method)(b"", metadata=(*mesh.bearer(), *said.items()), timeout=5)
-    assert seconds[0] < 1.5
-    [(_, seen)] = behind.calls
-    assert not said.keys() & seen.keys()
-    assert seen["x-request-id"]
 
 
 async def test_faults_of_orders_reads_reach_no_cancel_and_no_health_check(mesh: Mesh) -> None:
