@@ -19,8 +19,8 @@ from tools.chaos.watch import at_rest, watch
 
 POLL_SECONDS = 0.25
 REST_POLL_SECONDS, REST_WITHIN_SECONDS = 0.1, 60.0
-# What is not back by then is told as it is; the run does not wait for it.
-BACK_WITHIN_SECONDS = 20.0
+# What is that late is told as it is; the run does not wait for it, only for the breakers.
+LATE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -163,10 +163,11 @@ async def _after(scenario: Scenario, timeline: Timeline, clock: Callable[[], flo
     while timeline.ended - well_from < scenario.after:
         await asyncio.sleep(POLL_SECONDS)
         timeline.ended = clock()
-        back = [each for each in back if not each.judge(timeline).held]
+        taken = timeline.ended - over
+        back = [each for each in back if taken < each.within + LATE_SECONDS and not each.judge(timeline).held]
         if back or not at_rest(timeline):
             well_from = timeline.ended
-            if well_from - over > BACK_WITHIN_SECONDS:
+            if taken > REST_WITHIN_SECONDS:
                 return
     timeline.well_from = well_from
 
