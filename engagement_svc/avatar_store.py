@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
+from sqlalchemy.dialects.mysql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.schema import avatar
@@ -71,10 +72,6 @@ async def _replace(change: Update, connection: AsyncConnection) -> None:
         "request_hash": change.request_hash,
         "updated_ms": change.at_ms,
     }
-    mine = avatar.c.user_id == change.user_id
-    # Locked, or its gap is: of two first ones at once the second waits, or is a deadlock that is redone.
-    found = await connection.scalar(select(avatar.c.user_id).where(mine).with_for_update())
-    if found is None:
-        await connection.execute(insert(avatar).values(user_id=change.user_id, **values))
-    else:
-        await connection.execute(update(avatar).where(mine).values(**values))
+    # One statement: READ COMMITTED locks no gap, so two first pictures that both looked would both insert.
+    statement = insert(avatar).values(user_id=change.user_id, **values)
+    await connection.execute(statement.on_duplicate_key_update(**values))

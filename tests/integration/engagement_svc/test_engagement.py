@@ -5,7 +5,7 @@ import io
 import random
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from PIL import Image
 from sqlalchemy import delete, insert
 
 from engagement_svc.app import running
+from engagement_svc.avatar_store import Avatars, Update
 from engagement_svc.settings import Settings
 from kernel.schema import orders, product
 from meshkit.db.engine import database
@@ -193,3 +194,20 @@ async def test_wrong_input_is_named(world: World) -> None:
     with pytest.raises(PeakmeshError) as refused:
         await world.update("ana", b"\x89PNG" + b"x" * (3 * 1024 * 1024))
     assert refused.value.reason in ("TOO_LARGE", "DEPENDENCY_UNAVAILABLE")
+
+
+async def test_two_first_pictures_at_once_are_both_answered(data_servers: Mesh) -> None:
+    """Two processes, or a rolling restart's two: each of many users sends two at the same moment."""
+    async with (
+        database(data_servers.settings.database, pool_size=1) as one,
+        database(data_servers.settings.database, pool_size=1) as other,
+    ):
+        stores = (Avatars(one), Avatars(other))
+        await asyncio.gather(*(store.find("nobody") for store in stores))
+        for _ in range(40):
+            first = Update(f"t{uuid4().hex[:10]}", str(uuid4()), "0" * 32, b"first", 1)
+            second = replace(first, request_id=str(uuid4()), image=b"second", at_ms=2)
+            pair = (first, second)
+            kept = await asyncio.gather(*(store.replace(each) for store, each in zip(stores, pair, strict=True)))
+            found = await stores[0].find(first.user_id)
+            assert found in kept
