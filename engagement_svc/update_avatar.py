@@ -3,24 +3,39 @@
 import asyncio
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import Protocol
 
 from engagement_svc.avatar import make_avatar
-from engagement_svc.avatar_store import Avatar, Avatars, Update
+from engagement_svc.avatar_store import Avatar, Update
 from engagement_svc.metrics import AVATARS
 from meshkit.errors import InvalidFields, Overloaded
+from meshkit.rpc import deadline
 
 WAITING = 16
+
+
+class Store(Protocol):
+    """Avatars, and the tests' fake."""
+
+    async def known(self, user_id: str, request_id: str, request_hash: str) -> Avatar | None: ...
+    async def replace(self, change: Update) -> Avatar: ...
 
 
 class UpdateAvatar:
     """`at_once` pictures are resized, WAITING more wait: each is up to 2 MiB here and 100 MB while it is decoded."""
 
-    def __init__(self, avatars: Avatars, at_once: int, now_ms: Callable[[], int]) -> None:
-        self._avatars, self._now_ms = avatars, now_ms
+    def __init__(
+        self,
+        avatars: Store,
+        at_once: int,
+        now_ms: Callable[[], int],
+        resize: Callable[[bytes], bytes] = make_avatar,
+    ) -> None:
+        self._avatars, self._now_ms, self._resize = avatars, now_ms, resize
         self._slots, self._inside, self._most = asyncio.Semaphore(at_once), 0, at_once + WAITING
 
     async def __call__(self, user_id: str, request_id: str, image: bytes) -> Avatar:
-        """Raises InvalidFields, RequestIdReused, Overloaded, DependencyUnavailable."""
+        """Raises InvalidFields, RequestIdReused, Overloaded, DeadlinePassed, DependencyUnavailable."""
         digest = blake2b(image, digest_size=16).hexdigest()
         known = await self._avatars.known(user_id, request_id, digest)
         if known is not None:
@@ -37,7 +52,9 @@ class UpdateAvatar:
         self._inside += 1
         try:
             async with self._slots:
-                return await asyncio.to_thread(make_avatar, image)
+                # Up to sixteen pictures were resized before this one: who waited may have gone.
+                deadline.check()
+                return await asyncio.to_thread(self._resize, image)
         except InvalidFields:
             AVATARS.labels("refused").inc()
             raise

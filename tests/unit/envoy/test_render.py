@@ -134,7 +134,7 @@ def test_order_processes_are_reached_through_their_hops_one_each(config: dict[st
         found = routes(config, f"order_inbound_{number}")
         assert {route["route"]["cluster"] for route in found} == {f"order_app_{number}"}
         harmed = [route["match"]["prefix"] for route in found if "typed_per_filter_config" in route]
-        assert harmed == ["/peakmesh.order.v1."]
+        assert harmed == ["/peakmesh.order.v1.OrderService/"]
 
 
 def test_no_listener_takes_faults_from_headers(config: dict[str, Any]) -> None:
