@@ -23,7 +23,7 @@ TARGETS: Mapping[str, FaultTarget] = {
     "invoice": FaultTarget("peakmesh.provider.v1.InvoiceService"),
     "loyalty": FaultTarget("peakmesh.provider.v1.LoyaltyService"),
     "engagement": FaultTarget("peakmesh.engagement.v1", "recommendations and profiles"),
-    "orders": FaultTarget("peakmesh.order.v1.OrderService", "reads: all but CancelOrder"),
+    "orders": FaultTarget("peakmesh.order.v1.OrderService", "reads: all but CancelOrder; no operator's call"),
 }
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -13,7 +14,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from envoy.fault_targets import TARGETS
-from tests.integration.envoy.mesh import QUOTE_PROMOTION, Mesh, raw, upstream
+from meshkit.identity import Role
+from tests.integration.envoy.mesh import GET_ORDER, QUOTE_PROMOTION, Mesh, raw, timed, upstream
 from tests.polling import eventually
 from tools.cli.__main__ import app
 
@@ -52,13 +54,77 @@ async def test_a_fault_is_armed_listed_and_cleared(mesh: Mesh) -> None:
         assert listed(mesh) == []
 
 
-async def test_every_target_can_be_armed(mesh: Mesh) -> None:
-    for target in TARGETS:
-        keys = {f"chaos__{target}__delay_percent": 1}
-        mesh.runtime(**keys)
-    assert [each["target"] for each in listed(mesh)] == list(TARGETS)
+# Of each target a call as its callers make it: through which listener, and the server that would answer.
+CALLS = {
+    "promo": ("egress", QUOTE_PROMOTION, "promo"),
+    "wallet": ("egress", "/peakmesh.provider.v1.WalletService/Debit", "providers"),
+    "shipping": ("egress", "/peakmesh.provider.v1.ShippingService/QuoteShipping", "providers"),
+    "invoice": ("egress", "/peakmesh.provider.v1.InvoiceService/IssueInvoice", "providers"),
+    "loyalty": ("egress", "/peakmesh.provider.v1.LoyaltyService/GrantCoins", "providers"),
+    "engagement": ("gateway", "/peakmesh.engagement.v1.RecommendationService/Recommend", "engagement"),
+    "orders": ("gateway", GET_ORDER, "order_serve_0"),
+}
+# Of a delay of 300 ms: Envoy's timers count from when its loop last looked at the clock.
+SLOW_SECONDS = 0.25
+CANCEL_ORDER = "/peakmesh.order.v1.OrderService/CancelOrder"
+RESOLVE_ORDER = "/peakmesh.order.v1.OrderOpsService/ResolveOrder"
+
+
+async def called(mesh: Mesh, channel: grpc.aio.Channel, method: str, role: Role = Role.BUYER) -> tuple[str, float]:
+    """Its status, and the seconds it took."""
+    async with timed() as seconds:
+        try:
+            await raw(channel, method)(b"", timeout=5, metadata=mesh.bearer(role))
+            status = "OK"
+        except grpc.aio.AioRpcError as error:
+            status = error.code().name
+    return status, seconds[0]
+
+
+@pytest.fixture
+def disarmed(mesh: Mesh) -> Iterator[None]:
+    """Nothing is armed after the test, however it ended."""
+    yield
     assert peakmesh(mesh, "clear").exit_code == 0
-    assert listed(mesh) == []
+
+
+@pytest.mark.usefixtures("disarmed")
+@pytest.mark.parametrize("target", TARGETS)
+async def test_each_target_fails_and_slows_its_own_calls(mesh: Mesh, target: str) -> None:
+    listener, method, server = CALLS[target]
+    async with upstream(mesh.ports[server]) as behind, mesh.channel(listener) as channel:
+        if target == "orders":
+            await mesh.healthy("order", 1)
+        assert (await called(mesh, channel, method))[0] == "OK"
+        assert peakmesh(mesh, "set", target, "--abort", "unavailable", "--for", "60s").exit_code == 0
+        came = len(behind.calls)
+        assert (await called(mesh, channel, method))[0] == "UNAVAILABLE"
+        assert len(behind.calls) == came
+        [armed] = listed(mesh)
+        assert (armed["target"], armed["abort"], armed["percent"]) == (target, "UNAVAILABLE", 100)
+        assert 50 < armed["seconds_left"] <= 60
+        assert peakmesh(mesh, "set", target, "--delay", "300ms", "--for", "60s").exit_code == 0
+        status, took = await called(mesh, channel, method)
+        # A quote has 45 ms on its route.
+        assert (status, took > SLOW_SECONDS) == (("DEADLINE_EXCEEDED", False) if target == "promo" else ("OK", True))
+        assert peakmesh(mesh, "clear", target).exit_code == 0
+        assert listed(mesh) == []
+        status, took = await called(mesh, channel, method)
+        assert (status, took > SLOW_SECONDS) == ("OK", False)
+
+
+@pytest.mark.usefixtures("disarmed")
+async def test_a_fault_of_reads_leaves_what_buyers_cancel_and_operators_mend(mesh: Mesh) -> None:
+    async with (
+        upstream(mesh.ports["order_serve_0"]),
+        mesh.channel("gateway") as gateway,
+        mesh.channel("operators") as operators,
+    ):
+        await mesh.healthy("order", 1)
+        assert peakmesh(mesh, "set", "orders", "--abort", "unavailable").exit_code == 0
+        assert (await called(mesh, gateway, GET_ORDER))[0] == "UNAVAILABLE"
+        assert (await called(mesh, gateway, CANCEL_ORDER))[0] == "OK"
+        assert (await called(mesh, operators, RESOLVE_ORDER, Role.OPERATOR))[0] == "OK"
 
 
 async def test_it_ends_in_time_though_its_command_was_killed(mesh: Mesh) -> None:
