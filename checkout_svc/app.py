@@ -38,6 +38,7 @@ from kernel.stock.durability import check_durability
 from kernel.stock.redis_adapter import RedisStock
 from kernel.topics import ORDER_WORKER, ORDERS_INTAKE, PARTITIONS
 from meshkit.clock import wall_ms
+from meshkit.flags import Flags
 from meshkit.identity import Role, TokenVerifier
 from meshkit.kafka.publisher import publishing
 from meshkit.kafka.queue_estimate import QueueEstimate
@@ -69,7 +70,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     name = f"checkout_{settings.checkout_index}"
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
-        await stack.enter_async_context(following_features(settings))
+        flags = await stack.enter_async_context(following_features(settings))
         redis = await stack.enter_async_context(redis_pool(settings.redis))
         await check_durability(redis, settings.unsafe)
         beside = await stack.enter_async_context(redis_pool(settings.redis, max_connections=BESIDE_CONNECTIONS))
@@ -77,7 +78,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         egress = await stack.enter_async_context(channel(settings.egress))
         catalog = await stack.enter_async_context(catalog_following(_feed(beside)))
         offers = OfferRegistry(partial(load_offers, redis))
-        accepting = _accepting(settings, offers, RedisStock(redis), Intake(publisher), egress)
+        accepting = _accepting(settings, offers, RedisStock(redis), Intake(publisher), egress, flags)
         queue = QueueEstimate(settings.kafka, ORDERS_INTAKE, ORDER_WORKER, PARTITIONS)
         on_sale = OffersOnSale(offers, RedisStock(beside), catalog.make_available, wall_ms)
         checkout, cart = _selling(settings, accepting.place_order, queue, offers, beside)
@@ -104,7 +105,12 @@ class Accepting:
 
 
 def _accepting(
-    settings: Settings, offers: OfferRegistry, stock: RedisStock, intake: Intake, egress: grpc.aio.Channel
+    settings: Settings,
+    offers: OfferRegistry,
+    stock: RedisStock,
+    intake: Intake,
+    egress: grpc.aio.Channel,
+    flags: Flags,
 ) -> Accepting:
     cleaner = OutboxCleaner(stock)
     budget = settings.promotion_budget_ms / 1000
@@ -117,7 +123,7 @@ def _accepting(
         window=ReserveWindow(stock, settings.accept_window_ms / 1000),
         intake=intake,
         cleaner=cleaner,
-        promotions=Promotions(egress, budget, breaker, unused),
+        promotions=Promotions(egress, budget, breaker, unused, flags),
         unused=unused,
         budget_seconds=settings.accept_budget_ms / 1000,
         deadline_seconds=settings.order_deadline_seconds,

@@ -1,4 +1,5 @@
-"""The voucher's discount, within a budget; list price when promotions do not answer, and at once while they cannot."""
+"""The voucher's discount, within a budget; list price when promotions do not answer, and at once while they cannot
+or must not be asked."""
 
 import asyncio
 from typing import Any
@@ -6,13 +7,16 @@ from typing import Any
 import grpc
 
 from checkout_svc.metrics import PROMOTIONS
-from checkout_svc.purchase import UNAVAILABLE, Promotion, PromotionState, Purchase, Quote, refused
+from checkout_svc.purchase import SWITCHED_OFF, UNAVAILABLE, Promotion, PromotionState, Purchase, Quote, refused
 from checkout_svc.unused_holds import UnusedHolds
+from kernel.features import PROMOTIONS as FEATURE
+from kernel.features import RETRY_AFTER_SECONDS
 from kernel.offers import Offer
 from kernel.order_ids import bucket_for, new_order_id, offer_of
 from meshkit.breaker import Breaker, Permit
-from meshkit.breaker_policy import Policy
+from meshkit.breaker_policy import Policy, State
 from meshkit.errors import PeakmeshError, PromotionRefused, PromotionUnavailable
+from meshkit.flags import Flags
 from meshkit.money import from_minor, to_minor
 from meshkit.rpc.client import call
 from peakmesh.promotion.v1 import promotion_service_pb2 as pb
@@ -21,7 +25,7 @@ from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
 # Of the budget: slower answers are of no use to the buyer who waits, whatever they say.
 SLOW_SHARE = 0.7
 # Nothing was asked, so nothing is held.
-_NOT_ASKED = Quote(UNAVAILABLE)
+_NOT_ASKED, _SWITCHED_OFF = Quote(UNAVAILABLE), Quote(SWITCHED_OFF)
 
 
 def promotions_breaker(budget_seconds: float, at_once: int) -> Breaker:
@@ -31,12 +35,22 @@ def promotions_breaker(budget_seconds: float, at_once: int) -> Breaker:
 
 class Promotions:
     """Asks promo_svc through Envoy's egress, behind a breaker. While that is not closed nobody waits: the answer is the
-    list price, and the breaker's probes are made beside it."""
+    list price, and the breaker's probes are made beside it. The feature `promotions` holds the breaker open while it is
+    off: then there are no probes, and unused holds wait too."""
 
-    def __init__(self, egress: grpc.aio.Channel, budget_seconds: float, breaker: Breaker, unused: UnusedHolds) -> None:
+    def __init__(
+        self, egress: grpc.aio.Channel, budget_seconds: float, breaker: Breaker, unused: UnusedHolds, flags: Flags
+    ) -> None:
         self._stub: Any = rpc.PromotionServiceStub(egress)
-        self._budget, self._breaker, self._unused = budget_seconds, breaker, unused
+        self._budget, self._breaker, self._unused, self._flags = budget_seconds, breaker, unused, flags
         self._probes: set[asyncio.Task[None]] = set()
+        flags.follow(FEATURE, self._switch)
+
+    def _switch(self, on: bool) -> None:
+        if not on:
+            self._breaker.force(State.OPEN)
+        elif self._breaker.forced:
+            self._breaker.force(None)
 
     async def quote(self, purchase: Purchase, offer: Offer, *, anew: bool = False) -> Quote:
         """For an order_id of its own, or, unless `anew`, the one that this request's hold is under already.
@@ -45,7 +59,7 @@ class Promotions:
         """
         permit = self._breaker.permit()
         if permit is None:
-            quote = _NOT_ASKED
+            quote = _NOT_ASKED if self._flags.is_on(FEATURE) else _SWITCHED_OFF
         elif permit.probe:
             quote = _NOT_ASKED
             self._probe(permit, purchase, offer)
@@ -100,6 +114,9 @@ def check_required(purchase: Purchase, promotion: Promotion) -> None:
     if purchase.require_promotion and promotion.state is PromotionState.REFUSED:
         raise PromotionRefused(promotion.reason)
     if purchase.require_promotion and promotion.state is PromotionState.UNAVAILABLE:
+        if promotion == SWITCHED_OFF:
+            words, told = "promotions are switched off for now", {"feature": FEATURE}
+            raise PromotionUnavailable(words, metadata=told, retry_after=RETRY_AFTER_SECONDS)
         raise PromotionUnavailable("promotions do not answer", retry_after=1.0)
 
 

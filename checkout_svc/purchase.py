@@ -55,6 +55,7 @@ class Quote:
 NO_PROMOTION = Promotion()
 NO_QUOTE = Quote(NO_PROMOTION)
 UNAVAILABLE = Promotion(PromotionState.UNAVAILABLE, 0, "promotions do not answer; the list price holds")
+SWITCHED_OFF = Promotion(PromotionState.UNAVAILABLE, 0, "promotions are switched off for now; the list price holds")
 
 
 def refused(reason: str) -> Promotion:

@@ -58,6 +58,10 @@ class Breaker:
         """OPEN turns HALF_OPEN at the first call after its time."""
         return self._state
 
+    @property
+    def forced(self) -> bool:
+        return self._forced
+
     def permit(self) -> Permit | None:
         """To make one call, at once; None: do without. Each permit must be entered."""
         if self._state is State.OPEN and (self._forced or self._clock() < self._until):

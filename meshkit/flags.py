@@ -4,7 +4,7 @@ The provider keeps the last values when its server goes. Where it never reached 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from threading import Lock
 from typing import Any
@@ -30,6 +30,7 @@ class Flags:
 
     def __init__(self, defaults: Mapping[str, bool]) -> None:
         self._on = dict(defaults)
+        self._followers: list[tuple[str, Callable[[bool], None]]] = []
         self._tell()
 
     def is_on(self, name: str) -> bool:
@@ -38,11 +39,20 @@ class Flags:
     def states(self) -> Mapping[str, bool]:
         return dict(self._on)
 
+    def follow(self, name: str, tell: Callable[[bool], None]) -> None:
+        """`tell` hears now whether it is on, and then of each change, on the event loop."""
+        self._followers.append((name, tell))
+        tell(self._on[name])
+
     def replace(self, states: Mapping[str, bool]) -> None:
-        if states != self._on:
-            log.info("features", **states)
-        self._on = dict(states)
+        before, self._on = self._on, dict(states)
         self._tell()
+        if before == self._on:
+            return
+        log.info("features", **states)
+        for name, tell in self._followers:
+            if before[name] != self._on[name]:
+                tell(self._on[name])
 
     def _tell(self) -> None:
         for name, on in self._on.items():

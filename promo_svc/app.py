@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import grpc
 
-from kernel.features.follow import following_features
+from kernel.features.follow import following_features, gates
 from kernel.stock.redis_adapter import RedisStock
 from kernel.vouchers.redis_holds import RedisHolds
 from meshkit.clock import wall_ms
@@ -50,7 +50,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     hold_ms = int(settings.promo_hold_seconds * 1000)
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports["promo_metrics"]))
-        await stack.enter_async_context(following_features(settings))
+        flags = await stack.enter_async_context(following_features(settings))
         redis = await stack.enter_async_context(redis_pool(settings.redis))
         rows = OrderRows(await stack.enter_async_context(database(settings.database, pool_size=2)))
         holds = RedisHolds(redis)
@@ -73,6 +73,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 register=register,
                 services=[SERVICE],
                 access=Access(TokenVerifier(settings.jwks), ROLES, INTERNAL),
+                gates=gates(flags),
                 drain_seconds=settings.drain_seconds,
             )
         )

@@ -11,6 +11,8 @@ from typing import Any
 from meshkit.errors import FeatureDisabled
 
 RUNTIME_LAYER = "toggles"
+# The one that is more than its RPCs: while it is off, checkout asks promotions nothing.
+PROMOTIONS = "promotions"
 # As long as load usually lasts at least: clients that came back each second would be load of their own.
 RETRY_AFTER_SECONDS = 30.0
 

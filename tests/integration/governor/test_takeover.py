@@ -17,6 +17,7 @@ from governor.tier import Tier
 from governor.tier_standing import Standing
 from governor.tier_store import TierStore
 from governor.toggles import Toggles
+from kernel.features import defaults
 from meshkit.clock import wall_ms
 from meshkit.ports import Ports
 from meshkit.redis_client import redis_pool
@@ -40,7 +41,7 @@ tiers:
   SURVIVAL: {hold_seconds: 1, enter_seconds: 0, calm_seconds: 1, enter: {accept_rate: 400}, exit: {accept_rate: 300},
              off: []}
 """
-OFF_AT_PEAK = {"purchase-history": False, "seller-analytics": False, "recommendations": True, "avatar-updates": True}
+OFF_AT_PEAK = defaults() | {"purchase-history": False, "seller-analytics": False}
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from governor.toggles import GOVERNOR, Change, Request, Source, StaleLeader, Toggles
+from kernel.features import features
 from meshkit.errors import DependencyUnavailable, InvalidFields, RequestIdReused
 from tests.integration.kernel.redis_server import RedisServer
 
@@ -63,7 +64,7 @@ async def told(toggles: Toggles) -> list[tuple[str, str, str]]:
 
 async def test_at_first_every_feature_is_as_the_file_has_it(toggles: Toggles) -> None:
     states = await toggles.states()
-    assert set(states) == {"purchase-history", "seller-analytics", "recommendations", "avatar-updates"}
+    assert set(states) == set(features())
     assert {(state.on, state.source) for state in states.values()} == {(True, Source.DEFAULT)}
     assert await toggles.journal(10) == []
 

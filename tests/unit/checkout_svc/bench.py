@@ -18,11 +18,13 @@ from checkout_svc.purchase import Answer, Purchase
 from checkout_svc.relay import Relay
 from checkout_svc.reserve_window import ReserveWindow
 from checkout_svc.unused_holds import UnusedHolds
+from kernel.features import defaults
 from kernel.offers import Offer
 from kernel.order_ids import new_order_id
 from kernel.stock.results import Mark, Reservation, ReserveRequest
 from meshkit.breaker import Breaker
 from meshkit.breaker_policy import Policy
+from meshkit.flags import Flags
 from meshkit.money import from_minor
 from peakmesh.order.v1.order_pb2 import ShippingAddress
 from peakmesh.promotion.v1 import promotion_service_pb2 as promotion_pb
@@ -101,6 +103,7 @@ class Bench:
     registry: Offers = field(default_factory=lambda: {(OFFER.sale_id, OFFER.sku): OFFER})
     loads: int = 0
     clock: Callable[[], float] = time.monotonic
+    flags: Flags = field(default_factory=lambda: Flags(defaults()))
 
     def __post_init__(self) -> None:
         self.start()
@@ -119,7 +122,7 @@ class Bench:
             window=ReserveWindow(self.stock, 0),
             intake=intake,
             cleaner=self.cleaner,
-            promotions=Promotions(channel, 1.0, self.breaker, self.unused),
+            promotions=Promotions(channel, 1.0, self.breaker, self.unused, self.flags),
             unused=self.unused,
             budget_seconds=budget,
             deadline_seconds=PAYABLE_SECONDS,

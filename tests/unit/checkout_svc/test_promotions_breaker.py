@@ -1,14 +1,17 @@
 """Promotions behind their breaker: nobody waits for what does not answer, and holds keep their meaning."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from checkout_svc.promotions import Promotions
-from checkout_svc.purchase import Promotion, PromotionState
+from checkout_svc.purchase import SWITCHED_OFF, Promotion, PromotionState, Purchase, Quote
+from kernel.features import defaults
 from meshkit.breaker_policy import State
-from meshkit.errors import PromotionUnavailable
+from meshkit.errors import PromotionUnavailable, SoldOut
 from tests.polling import eventually
 from tests.unit.checkout_svc.bench import OFFER, Bench, purchase
 
@@ -19,6 +22,11 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def quote_of(bench: Bench, wish: Purchase) -> Coroutine[Any, Any, Quote]:
+    channel: Any = bench.promotions
+    return Promotions(channel, 1.0, bench.breaker, bench.unused, bench.flags).quote(wish, OFFER)
 
 
 async def cut_off(clock: Clock) -> Bench:
@@ -33,7 +41,7 @@ async def cut_off(clock: Clock) -> Bench:
 async def test_while_it_is_open_the_list_price_comes_without_a_single_wait() -> None:
     bench = await cut_off(Clock())
     wish = purchase(voucher_code="SAVE")
-    quoting = Promotions(bench.promotions, 1.0, bench.breaker, bench.unused).quote(wish, OFFER)  # type: ignore[arg-type]
+    quoting = quote_of(bench, wish)
     with pytest.raises(StopIteration) as ended:
         quoting.send(None)
     assert ended.value.value.promotion.state is PromotionState.UNAVAILABLE
@@ -83,3 +91,44 @@ async def test_holds_wait_while_promotions_are_cut_off() -> None:
     bench.breaker.force(None)
     assert await bench.unused.free()
     assert len(bench.promotions.freed) == 1
+
+
+async def test_switched_off_they_are_not_asked_nor_waited_for_and_the_list_price_says_why() -> None:
+    clock = Clock()
+    bench = await Bench(clock=clock).open(units=50)
+    bench.promotions.applies(250)
+    bench.flags.replace(defaults() | {"promotions": False})
+    with pytest.raises(StopIteration) as ended:
+        quote_of(bench, purchase(voucher_code="SAVE")).send(None)
+    assert ended.value.value == Quote(SWITCHED_OFF)
+    # No time opens it again: there is no probe, which would be a call.
+    clock.now += 1_000
+    answer = await bench.place(purchase(voucher_code="SAVE"))
+    assert answer.promotion == SWITCHED_OFF
+    with pytest.raises(PromotionUnavailable, match="switched off") as raised:
+        await bench.place(purchase("late", voucher_code="SAVE", require_promotion=True))
+    assert (raised.value.metadata, raised.value.retry_after) == ({"feature": "promotions"}, 30.0)
+    assert (bench.promotions.asked, await bench.available()) == (0, 49)
+
+
+async def test_switched_on_again_the_discount_is_back_at_once_and_holds_that_waited_go_back() -> None:
+    bench = await Bench().open(units=1)
+    bench.promotions.applies(250)
+    await bench.place(purchase(voucher_code="SAVE"))
+    with pytest.raises(SoldOut):
+        await bench.place(purchase("late", voucher_code="SAVE"))
+    bench.flags.replace(defaults() | {"promotions": False})
+    assert not await bench.unused.free()
+    bench.flags.replace(defaults())
+    assert bench.breaker.state is State.CLOSED
+    assert await bench.unused.free()
+    assert len(bench.promotions.freed) == 1
+    quote = await quote_of(bench, purchase("bob", voucher_code="SAVE"))
+    assert quote.promotion == Promotion(PromotionState.APPLIED, 250)
+
+
+async def test_a_breaker_that_opened_by_itself_is_not_closed_by_a_change_of_something_else() -> None:
+    bench = await cut_off(Clock())
+    bench.flags.replace(defaults() | {"recommendations": False})
+    bench.flags.replace(defaults())
+    assert bench.breaker.state is State.OPEN

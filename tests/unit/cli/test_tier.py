@@ -6,6 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from governor.governing import SHIPPED_POLICY
+from kernel.features import features
 from tools.cli.tier import app
 
 run = CliRunner()
@@ -16,12 +17,14 @@ def test_a_good_policy_is_told_what_it_switches_off() -> None:
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["off"]["NORMAL"] == []
-    assert found["off"]["SURVIVAL"] == ["purchase-history", "seller-analytics", "recommendations", "avatar-updates"]
+    assert found["off"]["SURVIVAL"] == list(features())
 
 
 def test_a_bad_policy_is_refused_with_its_lines(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
-    file.write_text(SHIPPED_POLICY.read_text().replace("rise: step", "rise: up").replace("[avatar-updates]", "[cart]"))
+    file.write_text(
+        SHIPPED_POLICY.read_text().replace("rise: step", "rise: up").replace("[avatar-updates, promotions]", "[cart]")
+    )
     done = run.invoke(app, ["check", str(file)])
     assert done.exit_code == 1
     places = [line.split(": ")[0] for line in done.stderr.splitlines()]

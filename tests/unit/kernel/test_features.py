@@ -8,11 +8,18 @@ from openfeature.contrib.tools.flagd.core import FlagdCore
 from envoy.public_api import bindings
 from kernel.features import defaults, disabled, features, flag_document, flag_file, runtime_document
 
-CORE = ("/peakmesh.checkout.", "/peakmesh.promotion.", "/peakmesh.ops.", "/peakmesh.provider.")
+FEATURES = ["purchase-history", "seller-analytics", "recommendations", "avatar-updates", "promotions"]
+# Of promotions a quote goes with an order: checkout does without it, the RPC itself answers.
+CORE = (
+    "/peakmesh.checkout.",
+    "/peakmesh.promotion.v1.PromotionService/QuotePromotion",
+    "/peakmesh.ops.",
+    "/peakmesh.provider.",
+)
 
 
 def test_every_flag_says_who_owns_it_what_off_does_and_when_it_goes() -> None:
-    assert list(features()) == ["purchase-history", "seller-analytics", "recommendations", "avatar-updates"]
+    assert list(features()) == FEATURES
     for feature in features().values():
         assert feature.owner
         assert len(feature.when_off) > 10

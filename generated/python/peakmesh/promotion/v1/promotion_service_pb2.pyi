@@ -34,7 +34,7 @@ class _PromotionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Promot
     PROMOTION_STATE_REFUSED: _PromotionState.ValueType  # 2
     """Unknown, expired, used up, or not for this purchase; `reason` says which."""
     PROMOTION_STATE_UNAVAILABLE: _PromotionState.ValueType  # 3
-    """Promotions did not answer in time: the list price holds."""
+    """Promotions did not answer in time, or are switched off: the list price holds."""
 
 class PromotionState(_PromotionState, metaclass=_PromotionStateEnumTypeWrapper):
     """What became of a voucher."""
@@ -46,7 +46,7 @@ PROMOTION_STATE_APPLIED: PromotionState.ValueType  # 1
 PROMOTION_STATE_REFUSED: PromotionState.ValueType  # 2
 """Unknown, expired, used up, or not for this purchase; `reason` says which."""
 PROMOTION_STATE_UNAVAILABLE: PromotionState.ValueType  # 3
-"""Promotions did not answer in time: the list price holds."""
+"""Promotions did not answer in time, or are switched off: the list price holds."""
 Global___PromotionState: _TypeAlias = PromotionState  # noqa: Y015
 
 @_typing.final

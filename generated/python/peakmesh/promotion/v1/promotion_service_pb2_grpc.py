@@ -75,7 +75,8 @@ class PromotionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListVouchers(self, request, context):
-        """The vouchers that the caller could use now, by code. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
+        """The vouchers that the caller could use now, by code. May be switched off.
+        Errors: INVALID_FIELD, FEATURE_DISABLED, DEPENDENCY_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

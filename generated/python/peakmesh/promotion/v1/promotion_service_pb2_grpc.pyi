@@ -44,7 +44,9 @@ class PromotionServiceStub:
     was taken again since, stays. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
     """
     ListVouchers: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.ListVouchersRequest, _promotion_service_pb2.ListVouchersResponse]
-    """The vouchers that the caller could use now, by code. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE."""
+    """The vouchers that the caller could use now, by code. May be switched off.
+    Errors: INVALID_FIELD, FEATURE_DISABLED, DEPENDENCY_UNAVAILABLE.
+    """
 
 @_typing.type_check_only
 class PromotionServiceAsyncStub(PromotionServiceStub):
@@ -62,7 +64,9 @@ class PromotionServiceAsyncStub(PromotionServiceStub):
     was taken again since, stays. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE.
     """
     ListVouchers: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.ListVouchersRequest, _promotion_service_pb2.ListVouchersResponse]  # type: ignore[assignment]
-    """The vouchers that the caller could use now, by code. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE."""
+    """The vouchers that the caller could use now, by code. May be switched off.
+    Errors: INVALID_FIELD, FEATURE_DISABLED, DEPENDENCY_UNAVAILABLE.
+    """
 
 class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Vouchers and what they take off a price."""
@@ -95,6 +99,8 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.ListVouchersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.ListVouchersResponse, _abc.Awaitable[_promotion_service_pb2.ListVouchersResponse]]:
-        """The vouchers that the caller could use now, by code. Errors: INVALID_FIELD, DEPENDENCY_UNAVAILABLE."""
+        """The vouchers that the caller could use now, by code. May be switched off.
+        Errors: INVALID_FIELD, FEATURE_DISABLED, DEPENDENCY_UNAVAILABLE.
+        """
 
 def add_PromotionServiceServicer_to_server(servicer: PromotionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
