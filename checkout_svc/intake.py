@@ -1,6 +1,7 @@
 """The order as it goes to Kafka, and its publication."""
 
 import asyncio
+import math
 import time
 from typing import Any, Protocol
 
@@ -8,10 +9,12 @@ from aiokafka.errors import KafkaError
 
 from checkout_svc.metrics import ACK_SECONDS
 from checkout_svc.purchase import Promotion, Purchase
+from kernel.carried import CALL_DEADLINE, ORDER_DEADLINE, TRACE, of_this_call
 from kernel.offers import Offer
-from kernel.topics import CORE, ORDERS_INTAKE
+from kernel.topics import ORDERS_INTAKE
 from meshkit.clock import wall_ms
 from meshkit.kafka.publisher import Headers
+from meshkit.rpc import deadline
 from meshkit.tracing import traceparent
 from peakmesh.event.v1.events_pb2 import AcceptedOrder, CancelledOrder, OrderIntake
 
@@ -51,10 +54,17 @@ def cancelled_event(accepted: bytes, reason: str) -> bytes:
     return OrderIntake(cancelled=CancelledOrder(order=order, reason=reason)).SerializeToString()
 
 
-def _trace() -> Headers:
-    """The buyer's call, which the workers' logs go on with; the relay has none."""
+def _of_this_call() -> Headers:
+    """The buyer's call: its worth, until when they wait, and the trace that the workers' logs go on with. The relay
+    serves none: what it publishes is CORE."""
+    told = [of_this_call()]
+    left = deadline.left()
+    if left < math.inf:
+        told.append((CALL_DEADLINE, str(wall_ms() + int(left * 1000)).encode()))
     trace = traceparent()
-    return (("traceparent", trace.encode()),) if trace else ()
+    if trace:
+        told.append((TRACE, trace.encode()))
+    return told
 
 
 class Publisher(Protocol):
@@ -72,17 +82,17 @@ class Intake:
     async def accepted(self, order_id: str, event: bytes, answer_by: float, deadline_ms: int = 0) -> bool:
         """True when Kafka's ack was seen by `answer_by` (time.monotonic); False: the outcome is unknown. `deadline_ms`:
         of the order, not of its call, where it is at hand; it is in the event, too."""
-        deadline = (("deadline-ms", str(deadline_ms).encode()),) if deadline_ms else ()
-        return await self._publish(order_id, event, _ACCEPTED, answer_by, deadline)
+        payable = ((ORDER_DEADLINE, str(deadline_ms).encode()),) if deadline_ms else ()
+        return await self._publish(order_id, event, _ACCEPTED, answer_by, payable)
 
     async def cancelled(self, order_id: str, event: bytes, answer_by: float) -> bool:
         return await self._publish(order_id, event, _CANCELLED, answer_by)
 
     async def _publish(
-        self, order_id: str, event: bytes, kind: tuple[str, bytes], answer_by: float, deadline: Headers = ()
+        self, order_id: str, event: bytes, kind: tuple[str, bytes], answer_by: float, payable: Headers = ()
     ) -> bool:
         started = time.monotonic()
-        headers = (("event-id", f"{order_id}:intake".encode()), kind, CORE, *deadline, *_trace())
+        headers = (("event-id", f"{order_id}:intake".encode()), kind, *payable, *_of_this_call())
         try:
             async with asyncio.timeout(answer_by - started):
                 ack = await self._publisher.publish(ORDERS_INTAKE, order_id, event, headers)

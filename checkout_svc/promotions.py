@@ -2,6 +2,7 @@
 or must not be asked."""
 
 import asyncio
+from contextvars import Context
 from typing import Any
 
 import grpc
@@ -18,7 +19,9 @@ from meshkit.breaker_policy import Policy, State
 from meshkit.errors import PeakmeshError, PromotionRefused, PromotionUnavailable
 from meshkit.flags import Flags
 from meshkit.money import from_minor, to_minor
+from meshkit.rpc import deadline
 from meshkit.rpc.client import call
+from meshkit.rpc.onward import SHAVED_SECONDS, onward
 from peakmesh.promotion.v1 import promotion_service_pb2 as pb
 from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
 
@@ -55,9 +58,11 @@ class Promotions:
     async def quote(self, purchase: Purchase, offer: Offer, *, anew: bool = False) -> Quote:
         """For an order_id of its own, or, unless `anew`, the one that this request's hold is under already.
 
-        Does not suspend while the breaker is not closed.
+        Does not suspend while the breaker is not closed. A buyer who does not wait as long as a quote may take gets
+        none: what their own deadline cuts off would count against promotions.
         """
-        permit = self._breaker.permit()
+        in_time = deadline.left() >= self._budget + SHAVED_SECONDS
+        permit = self._breaker.permit() if in_time else None
         if permit is None:
             quote = _NOT_ASKED if self._flags.is_on(FEATURE) else _SWITCHED_OFF
         elif permit.probe:
@@ -74,7 +79,8 @@ class Promotions:
         async def ask() -> None:
             self._unused.add(purchase.voucher_code, await self._ask(permit, purchase, offer, ""))
 
-        task = asyncio.create_task(ask())
+        # In a context of its own: it is not the buyer's, whose deadline would end it.
+        task = asyncio.create_task(ask(), context=Context())
         self._probes.add(task)
         task.add_done_callback(self._probes.discard)
 
@@ -95,7 +101,9 @@ class Promotions:
         unknown = Quote(UNAVAILABLE, order_id, take=1)
         try:
             with permit:
-                answer = await call(self._stub.QuotePromotion, request, timeout=self._budget, dependency="promo_svc")
+                answer = await call(
+                    self._stub.QuotePromotion, request, timeout=self._budget, dependency="promo_svc", metadata=onward()
+                )
             if answer.state != pb.PROMOTION_STATE_APPLIED:
                 return Quote(refused(answer.reason), order_id)
             discount = to_minor(answer.discount)

@@ -1,7 +1,6 @@
 """The Kafka topics, as data. Key `order_id` everywhere: the SKU would be one hot partition, users skew under bots."""
 
 from meshkit.kafka.topics import TopicSpec
-from meshkit.rpc.criticality import Criticality
 
 ORDERS_INTAKE = "orders.intake"
 ORDERS_CREATED = "orders.created"
@@ -21,9 +20,6 @@ GROUPS: dict[str, str] = {
 }
 
 PARTITIONS = 4
-
-# A header of every record: each is about an order that was accepted, or its money, and none is dropped for being late.
-CORE = ("criticality", Criticality.CORE.value.encode())
 
 # Seconds a record waits in each retry topic, shortest first.
 RETRY_DELAYS: dict[str, int] = {"5s": 5, "1m": 60, "10m": 600}

@@ -9,6 +9,7 @@ from typing import Protocol
 from aiokafka.errors import KafkaError
 from structlog.contextvars import bind_contextvars
 
+from kernel.carried import carried
 from meshkit.clock import wall_ms
 from meshkit.errors import Undecodable
 from meshkit.kafka.consumer import Partition, Record
@@ -123,7 +124,7 @@ class ConsumeOrders:
         began = time.perf_counter()
         trace = record.headers.get("traceparent", b"").decode("ascii", "replace")
         bind_contextvars(order_id=record.key, trace_id=trace.split("-")[1] if trace.count("-") == 3 else "")
-        ending = await self._ending(record, trace)
+        ending = await self._ending(record)
         if ending.end is End.RETRY:
             await self._escalate.retry(record, ending.reason)
         elif ending.end is End.STUCK:
@@ -133,10 +134,10 @@ class ConsumeOrders:
         metrics.SETTLEMENTS.labels(ending.end.value).inc()
         metrics.SETTLE_SECONDS.observe(time.perf_counter() - began)
 
-    async def _ending(self, record: Record, trace: str) -> Ending:
+    async def _ending(self, record: Record) -> Ending:
         last_try = is_last_try(record.topic)
         try:
-            return await self._settle(decode_order(record.value, trace), last_try=last_try)
+            return await self._settle(decode_order(record.value, carried(record.headers)), last_try=last_try)
         except Undecodable as error:
             return Ending(End.STUCK, error.message)
         except Exception as error:

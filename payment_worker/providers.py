@@ -51,7 +51,7 @@ class GrpcProviders:
             address=order.address,
             currency_code=order.currency,
         )
-        answer = await self._call("shipping", self._shipping.QuoteShipping, request, order.trace)
+        answer = await self._call("shipping", self._shipping.QuoteShipping, request, order.metadata)
         return _minor(answer.price, order.currency)
 
     async def debit(self, order: Order, amount_minor: int) -> Debited:
@@ -60,18 +60,18 @@ class GrpcProviders:
             user_id=order.user_id,
             amount=from_minor(amount_minor, order.currency),
         )
-        return _debited((await self._call("wallet", self._wallet.Debit, request, order.trace)).debit)
+        return _debited((await self._call("wallet", self._wallet.Debit, request, order.metadata)).debit)
 
     async def find_debit(self, order: Order) -> Debited | None:
         request = wallet.GetDebitRequest(idempotency_key=key_of(order.order_id, DEBIT))
         try:
-            return _debited((await self._call("wallet", self._wallet.GetDebit, request, order.trace)).debit)
+            return _debited((await self._call("wallet", self._wallet.GetDebit, request, order.metadata)).debit)
         except KeyNotFound:
             return None
 
     async def void(self, order: Order) -> None:
         request = wallet.VoidRequest(idempotency_key=key_of(order.order_id, DEBIT))
-        await self._call("wallet", self._wallet.Void, request, order.trace)
+        await self._call("wallet", self._wallet.Void, request, order.metadata)
 
     async def take_back(self, order_id: str, step: str) -> str:
         return await _TAKE_BACK[step](self, order_id)
@@ -105,7 +105,7 @@ class GrpcProviders:
         request = shipping.BookShippingRequest(
             idempotency_key=key_of(order.order_id, BOOKING), quote_key=key_of(order.order_id, QUOTE)
         )
-        answer = await self._call("shipping", self._shipping.BookShipping, request, order.trace)
+        answer = await self._call("shipping", self._shipping.BookShipping, request, order.metadata)
         return str(answer.booking.tracking_number)
 
     async def _issue(self, order: Order, amount_minor: int) -> str:
@@ -114,7 +114,7 @@ class GrpcProviders:
             user_id=order.user_id,
             amount=from_minor(amount_minor, order.currency),
         )
-        answer = await self._call("invoice", self._invoice.IssueInvoice, request, order.trace)
+        answer = await self._call("invoice", self._invoice.IssueInvoice, request, order.metadata)
         return str(answer.invoice.invoice_number)
 
     async def _grant(self, order: Order, amount_minor: int) -> str:
@@ -123,11 +123,10 @@ class GrpcProviders:
             user_id=order.user_id,
             amount=from_minor(amount_minor, order.currency),
         )
-        answer = await self._call("loyalty", self._loyalty.GrantCoins, request, order.trace)
+        answer = await self._call("loyalty", self._loyalty.GrantCoins, request, order.metadata)
         return str(answer.grant.coins)
 
-    async def _call(self, provider: str, method: Callable[..., Any], request: Any, trace: str = "") -> Any:
-        metadata: Metadata = (("traceparent", trace),) if trace else ()
+    async def _call(self, provider: str, method: Callable[..., Any], request: Any, metadata: Metadata = ()) -> Any:
         began, outcome = time.perf_counter(), "ok"
         try:
             return await call(method, request, timeout=self._deadline, dependency=provider, metadata=metadata)

@@ -4,8 +4,9 @@ import asyncio
 
 from aiokafka.errors import KafkaError
 
+from kernel.carried import CORE
 from kernel.payment_steps import DEBIT, QUOTE
-from kernel.topics import CORE, PAYMENTS_RESULTS
+from kernel.topics import PAYMENTS_RESULTS
 from meshkit.clock import wall_ms
 from meshkit.kafka.publisher import Headers, Publisher
 from meshkit.log import get_logger
@@ -43,15 +44,15 @@ class KafkaResults:
         self._publisher = publisher
 
     async def paid(self, order: Order, rows: Rows) -> None:
-        await self._tell(_result(order, rows, events.PAYMENT_OUTCOME_PAID), order.trace)
+        await self._tell(_result(order, rows, events.PAYMENT_OUTCOME_PAID), order.carried)
 
     async def settled(self, order: Order, rows: Rows) -> None:
-        await self._tell(_result(order, rows, events.PAYMENT_OUTCOME_SETTLED), order.trace)
+        await self._tell(_result(order, rows, events.PAYMENT_OUTCOME_SETTLED), order.carried)
 
     async def failed(self, order: Order, rows: Rows, reason: str) -> None:
         result = _result(order, rows, events.PAYMENT_OUTCOME_FAILED)
         result.reason = reason
-        await self._tell(result, order.trace)
+        await self._tell(result, order.carried)
 
     async def refunded(self, order_id: str, amount_minor: int, currency: str, reason: str) -> None:
         result = events.PaymentResult(
@@ -62,13 +63,11 @@ class KafkaResults:
             reason=reason,
             at_ms=wall_ms(),
         )
-        await self._tell(result, "")
+        await self._tell(result, (CORE,))
 
-    async def _tell(self, result: events.PaymentResult, trace: str) -> None:
+    async def _tell(self, result: events.PaymentResult, carried: Headers) -> None:
         name = events.PaymentOutcome.Name(result.outcome).removeprefix("PAYMENT_OUTCOME_")
-        headers = [("event-id", f"{result.order_id}:{name}".encode()), ("event-type", b"PaymentResult"), CORE]
-        if trace:
-            headers.append(("traceparent", trace.encode()))
+        headers = (("event-id", f"{result.order_id}:{name}".encode()), ("event-type", b"PaymentResult"), *carried)
         await publish_surely(self._publisher, PAYMENTS_RESULTS, result.order_id, result.SerializeToString(), headers)
 
 

@@ -1,6 +1,7 @@
-"""What may be shed before what: said by Envoy for each route, in metadata, and held to by each server."""
+"""What may be shed before what: said by Envoy for each route, in metadata, held to by each server, and carried on."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any
 
@@ -14,5 +15,15 @@ class Criticality(StrEnum):
     SHEDDABLE = "SHEDDABLE"
 
 
-def is_sheddable(metadata: Mapping[str, Any]) -> bool:
-    return metadata.get(HEADER) == Criticality.SHEDDABLE
+_current: ContextVar[Criticality] = ContextVar("criticality", default=Criticality.CORE)
+
+
+def begin(metadata: Mapping[str, Any]) -> Criticality:
+    """What the call being served is from now on, for the calls and records that come of it."""
+    told = Criticality.SHEDDABLE if metadata.get(HEADER) == Criticality.SHEDDABLE else Criticality.CORE
+    _current.set(told)
+    return told
+
+
+def current() -> Criticality:
+    return _current.get()

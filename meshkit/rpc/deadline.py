@@ -29,6 +29,11 @@ def begin(metadata: Mapping[str, Any], left: float | None) -> None:
         check()
 
 
+def left() -> float:
+    """Seconds until nobody waits any more; negative afterwards, endless where nobody said."""
+    return _ends.get() - time.monotonic()
+
+
 def check() -> None:
     """Raises DeadlinePassed once nobody waits any more: to be asked before there is an effect."""
     if time.monotonic() >= _ends.get():

@@ -19,8 +19,8 @@ from meshkit.errors import MethodNotFound, Overloaded, PeakmeshError, RoleRequir
 from meshkit.identity import Identity, Role, TokenVerifier
 from meshkit.log import get_logger
 from meshkit.metrics import CALLS_SHED
-from meshkit.rpc import deadline
-from meshkit.rpc.criticality import Criticality, is_sheddable
+from meshkit.rpc import criticality, deadline
+from meshkit.rpc.criticality import Criticality
 from meshkit.rpc.decoding import forgiving, refuse_bad_bytes
 from meshkit.rpc.grpc_metrics import MethodMetrics
 from meshkit.rpc.status import to_status, trailers
@@ -115,9 +115,9 @@ class Edge(grpc.aio.ServerInterceptor):
     def _admit(self, metadata: Mapping[str, Any], context: Any) -> None:
         """Raises Overloaded, for what is sheddable first; DeadlinePassed for a call that waited here until nobody waits
         for it any more. Nothing was done for either."""
-        sheddable = is_sheddable(metadata)
-        if self._in_flight > (self._at_once.sheddable if sheddable else self._at_once.all):
-            CALLS_SHED.labels(Criticality.SHEDDABLE if sheddable else Criticality.CORE).inc()
+        told = criticality.begin(metadata)
+        if self._in_flight > (self._at_once.all if told is Criticality.CORE else self._at_once.sheddable):
+            CALLS_SHED.labels(told).inc()
             raise Overloaded("too many calls are in flight", retry_after=1.0)
         deadline.begin(metadata, context.time_remaining())
 

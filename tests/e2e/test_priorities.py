@@ -4,19 +4,24 @@ import asyncio
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.request import urlopen
 from uuid import uuid4
+
+import pytest
 
 from envoy.sheddable import SHEDDABLE
 from kernel.topics import ORDERS_CREATED, ORDERS_INTAKE, PAYMENTS_RESULTS
 from meshkit.clock import wall_ms
 from meshkit.errors import Overloaded
 from meshkit.identity import Role
-from meshkit.rpc.client import call
+from meshkit.rpc.client import Metadata, call, channel
 from meshkit.rpc.criticality import HEADER
+from meshkit.rpc.deadline import HEADER as DEADLINE
 from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
+from peakmesh.checkout.v1 import checkout_service_pb2_grpc as checkout_rpc
 from peakmesh.order.v1 import order_service_pb2 as orders
 from peakmesh.order.v1 import order_service_pb2_grpc as order_rpc
 from tests.e2e.shop import OpenSale, Shop, State
@@ -74,7 +79,9 @@ def reached(shop: Shop) -> float:
     return total
 
 
-async def test_a_storm_of_lists_is_limited_with_a_pushback_and_every_buyer_is_served(shop: Shop) -> None:
+async def test_a_storm_of_lists_is_limited_with_a_pushback_and_every_buyer_is_served(
+    shop: Shop, figure: Callable[[str], None]
+) -> None:
     sale = await shop.open_sale(units=20_000)
     storm, before = Storm(shop), await asyncio.to_thread(reached, shop)
     began = time.monotonic()
@@ -87,7 +94,7 @@ async def test_a_storm_of_lists_is_limited_with_a_pushback_and_every_buyer_is_se
     came = await asyncio.to_thread(reached, shop) - before
     seconds = sorted(took for _, took in bought)
     half, slowest = (seconds[place] * 1000 for place in (len(seconds) // 2, -1))
-    print(
+    figure(
         f"lists: {storm.ends['answered']} answered, {storm.ends['refused']} refused, {came:.0f} reached a process; "
         f"{len(bought)} orders, half of them within {half:.0f} ms, all within {slowest:.0f} ms"
     )
@@ -109,17 +116,52 @@ async def headers_of(shop: Shop, order_id: str, since_ms: int) -> dict[str, dict
         found = await consumer.offsets_for_times(dict.fromkeys(places, since_ms))
         starts = {place: at.offset for place, at in found.items() if at is not None}
         records = [raw async for raw in read_to_end(consumer, starts) if raw.key == order_id.encode()]
-    return {raw.topic: dict(raw.headers) for raw in records}
+    found_by = {raw.topic: dict(raw.headers) for raw in records}
+    return {topic: found_by[topic] for topic in (ORDERS_INTAKE, ORDERS_CREATED, PAYMENTS_RESULTS) if topic in found_by}
 
 
-async def test_an_orders_worth_and_its_deadline_come_to_kafka(shop: Shop) -> None:
+async def placed_inside(shop: Shop, sale: OpenSale, metadata: Metadata) -> checkout.PlaceOrderResponse:
+    """By a caller inside the mesh, whom checkout believes: Envoy's word is its own."""
+    async with channel(f"127.0.0.1:{shop.settings.ports['checkout_0']}") as inside:
+        stub: Any = checkout_rpc.CheckoutServiceStub(inside)
+        said, request = (*shop.metadata("ana"), *metadata), shop.request(sale)
+        answer: checkout.PlaceOrderResponse = await call(
+            stub.PlaceOrder, request, timeout=10, dependency="checkout", metadata=said
+        )
+    return answer
+
+
+async def placed_outside(shop: Shop, sale: OpenSale, metadata: Metadata) -> checkout.PlaceOrderResponse:
+    stub: Any = checkout_rpc.CheckoutServiceStub(shop.gateway)
+    said, request = (*shop.metadata("ana"), *metadata), shop.request(sale)
+    answer: checkout.PlaceOrderResponse = await call(
+        stub.PlaceOrder, request, timeout=10, dependency="checkout", metadata=said
+    )
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("place", "said", "worth", "seconds"),
+    [
+        (placed_outside, (), b"CORE", 3),
+        # What a client says of itself is not what Envoy says of it.
+        (placed_outside, ((HEADER, "SHEDDABLE"), (DEADLINE, "60000")), b"CORE", 3),
+        (placed_inside, (), b"CORE", 10),
+        (placed_inside, ((HEADER, "SHEDDABLE"), (DEADLINE, "4000")), b"SHEDDABLE", 4),
+    ],
+)
+async def test_a_calls_worth_and_deadline_come_to_kafka_and_go_on_to_what_follows(
+    shop: Shop, place: Any, said: Metadata, worth: bytes, seconds: int
+) -> None:
     sale, before = await shop.open_sale(units=1), wall_ms()
-    answer = await shop.place("ana", sale)
+    answer = await place(shop, sale, said)
+    answered = wall_ms()
+    # Whatever it is worth: accepted, so paid and sent.
     await shop.reaches("ana", answer.order_id, State.ORDER_STATE_TO_SHIP)
     told = await headers_of(shop, answer.order_id, before - 1000)
-    assert {topic: headers["criticality"] for topic, headers in told.items()} == dict.fromkeys(
-        (ORDERS_INTAKE, ORDERS_CREATED, PAYMENTS_RESULTS), b"CORE"
-    )
-    # The order's own, not its call's.
-    assert int(told[ORDERS_INTAKE]["deadline-ms"]) == answer.expire_time.ToMilliseconds()
-    assert told[ORDERS_CREATED]["deadline-ms"] == told[ORDERS_INTAKE]["deadline-ms"]
+    assert list(told) == [ORDERS_INTAKE, ORDERS_CREATED, PAYMENTS_RESULTS]
+    for headers in told.values():
+        assert headers["criticality"] == worth
+        assert before + seconds * 1000 - 50 <= int(headers["call-deadline-ms"]) <= answered + seconds * 1000
+        # The order's own, which its payment is held to.
+        assert int(headers["deadline-ms"]) == answer.expire_time.ToMilliseconds()

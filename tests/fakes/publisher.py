@@ -25,15 +25,17 @@ def _nothing() -> None:
 
 @dataclass
 class FakePublisher:
-    """`log` is what Kafka has, in order. `before` runs at each publication."""
+    """`log` is what Kafka has, in order; `headers` what came with each publication. `before` runs at each."""
 
     acks: Acks = Acks.AT_ONCE
     log: list[OrderIntake] = field(default_factory=list)
     before: Callable[[], None] = _nothing
+    headers: list[dict[str, bytes]] = field(default_factory=list)
     _silent: list[tuple[OrderIntake, asyncio.Future[Any]]] = field(default_factory=list)
 
     async def publish(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> asyncio.Future[Any]:
         self.before()
+        self.headers.append(dict(headers))
         ack: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         message = OrderIntake.FromString(value)
         match self.acks:

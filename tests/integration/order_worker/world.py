@@ -33,6 +33,9 @@ from tools.devstack.spec import Mesh
 
 ADDRESS = ShippingAddress(recipient="Zoë", street="High Street 1", city="Köln", postal_code="50667", country_code="DE")
 
+# What says that nobody waits for an order any more, nor would miss it.
+OVER = (("criticality", b"SHEDDABLE"), ("deadline-ms", b"1"), ("call-deadline-ms", b"1"))
+
 
 @dataclass
 class World:
@@ -131,7 +134,7 @@ class World:
         for order in placed:
             cancel = OrderIntake(cancelled=CancelledOrder(order=order, reason="nobody asked"))
             message = cancel if cancelled else OrderIntake(accepted=order)
-            records.append((order.order_id, message.SerializeToString(), [("deadline-ms", b"1")]))
+            records.append((order.order_id, message.SerializeToString(), list(OVER)))
         await self.publisher.publish_all(ORDERS_INTAKE, records)
 
     async def send_results(self, results: Iterable[PaymentResult]) -> None:

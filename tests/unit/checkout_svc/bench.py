@@ -47,13 +47,15 @@ class FakePromotions:
     asked: int = 0
     holds: dict[str, tuple[str, int]] = field(default_factory=dict)
     freed: list[tuple[str, int]] = field(default_factory=list)
+    metadata: list[dict[str, Any]] = field(default_factory=list)
 
     def unary_unary(self, path: str, *_codec: Any, **_more: Any) -> Any:
         return self._free if path.endswith("/FreeHolds") else self._quote
 
-    async def _quote(self, request: Any, **_options: Any) -> promotion_pb.QuotePromotionResponse:
+    async def _quote(self, request: Any, **options: Any) -> promotion_pb.QuotePromotionResponse:
         """The same request is given the hold that it took first."""
         self.asked += 1
+        self.metadata.append(dict(options["metadata"]))
         answer = self._there()
         if answer.state == promotion_pb.PROMOTION_STATE_APPLIED:
             answer.order_id, take = self.holds.get(request.request_id, (request.order_id, 0))

@@ -254,5 +254,4 @@ async def test_nothing_is_reserved_for_a_buyer_who_waits_no_more() -> None:
             await asyncio.create_task(call(**wish))
     assert await bench.available() == 5
     assert bench.kafka.log == []
-    assert await bench.unused.free()
-    assert len(bench.promotions.freed) == 1
+    assert bench.promotions.asked == 0

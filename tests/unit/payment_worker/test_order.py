@@ -1,5 +1,6 @@
 import pytest
 
+from kernel.carried import carried
 from meshkit.errors import Undecodable
 from payment_worker.order import decode_order
 from peakmesh.event.v1 import events_pb2 as events
@@ -38,3 +39,21 @@ def test_an_order_that_cannot_be_paid_for_is_refused(changes: dict[str, object])
 def test_other_bytes_are_refused(value: bytes) -> None:
     with pytest.raises(Undecodable):
         decode_order(value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({}, {"x-peakmesh-criticality": "CORE"}),
+        ({"criticality": b"SHEDDABLE"}, {"x-peakmesh-criticality": "SHEDDABLE"}),
+        ({"criticality": b"\xff", "traceparent": b"\xff\n"}, {"x-peakmesh-criticality": "CORE"}),
+        (
+            {"traceparent": b"00-ab-cd-01", "deadline-ms": b"1"},
+            {"x-peakmesh-criticality": "CORE", "traceparent": "00-ab-cd-01"},
+        ),
+    ],
+)
+def test_providers_are_told_the_orders_worth_and_trace_and_no_deadline(
+    headers: dict[str, bytes], told: dict[str, str]
+) -> None:
+    assert dict(decode_order(message(), carried(headers)).metadata) == told
