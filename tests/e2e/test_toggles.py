@@ -1,16 +1,18 @@
 """A feature is switched off for the mesh: Envoy answers, processes hear of it, and it outlives who switched it."""
 
 import asyncio
-import re
+import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
-from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
 
-from meshkit.errors import FeatureDisabled, PeakmeshError
+from kernel.features import disabled, features
+from meshkit.errors import FeatureDisabled, PeakmeshError, PromotionUnavailable
 from meshkit.identity import Role
 from meshkit.rpc.client import call, channel
 from meshkit.settings import ProcessSettings
@@ -18,34 +20,43 @@ from order_worker.serve_app import running as serving_orders
 from order_worker.settings import Settings as OrderSettings
 from peakmesh.ops.v1 import toggle_service_pb2 as pb
 from peakmesh.ops.v1 import toggle_service_pb2_grpc as toggle_rpc
-from peakmesh.order.v1 import order_service_pb2 as orders
-from peakmesh.order.v1 import order_service_pb2_grpc as order_rpc
+from peakmesh.promotion.v1 import promotion_service_pb2 as promotion
+from tests.e2e.command import peakmesh
+from tests.e2e.feature_calls import CALLS, counted
 from tests.e2e.shop import Shop, shopping
-from tests.json_client import ask
 from tests.polling import eventually
 from tools.devstack import Mesh
 from tools.devstack.single import start_process, stop_process
 
-FLAG = "purchase-history"
-PROCESSES = ("checkout_0", "checkout_1", "order_consume", "order_serve_0", "order_serve_1", "payment", "promo")
+HISTORY = "purchase-history"
+# All that follow the governor's flags.
+PROCESSES = (
+    *("checkout_0", "checkout_1", "order_consume", "order_serve_0", "order_serve_1"),
+    *("payment", "promo", "engagement"),
+)
+VOUCHER = "WELCOME10"
 
 
 class Switch:
-    """An operator with a hand on one feature."""
+    """An operator with a hand on the features; `clear` leaves all as they were."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop, self._stub = shop, toggle_rpc.ToggleServiceStub(shop.operators)
+        self._touched: set[str] = set()
 
     async def _ask(self, method: str, request: Any) -> Any:
         metadata = self._shop.metadata("op-tests", Role.OPERATOR)
         return await call(getattr(self._stub, method), request, timeout=5, dependency="governor", metadata=metadata)
 
-    async def set(self, on: bool) -> None:
-        request = pb.SetToggleRequest(request_id=str(uuid4()), flag=FLAG, on=on, reason="an e2e test")
+    async def set(self, flag: str, on: bool) -> None:
+        self._touched.add(flag)
+        request = pb.SetToggleRequest(request_id=str(uuid4()), flag=flag, on=on, reason="an e2e test")
         await self._ask("SetToggle", request)
 
     async def clear(self) -> None:
-        await self._ask("ClearToggle", pb.ClearToggleRequest(request_id=str(uuid4()), flag=FLAG, reason="over"))
+        for flag in self._touched:
+            await self._ask("ClearToggle", pb.ClearToggleRequest(request_id=str(uuid4()), flag=flag, reason="over"))
+            await eventually(partial(CALLS[flag].is_on, self._shop), within=5)
 
 
 @pytest.fixture
@@ -55,114 +66,177 @@ async def switch(mesh: Mesh) -> AsyncIterator[Switch]:
         made = Switch(apart)
         yield made
         await made.clear()
-        await eventually(lambda: _passes(apart), within=5)
 
 
-async def list_orders(shop: Shop, to: Any = None) -> None:
-    """Raises what the call was refused for."""
-    stub, metadata = order_rpc.OrderServiceStub(to or shop.gateway), shop.metadata("ana")
-    await call(stub.ListOrders, orders.ListOrdersRequest(), timeout=5, dependency="orders", metadata=metadata)
-
-
-async def _passes(shop: Shop, to: Any = None) -> bool:
-    try:
-        await list_orders(shop, to)
-    except FeatureDisabled:
-        return False
-    return True
-
-
-async def refused(shop: Shop, to: Any = None) -> bool:
-    return not await _passes(shop, to)
-
-
-def counted(settings: ProcessSettings, process: str, pattern: str) -> float:
-    """The sum of a process' own metric."""
-    with urlopen(f"http://127.0.0.1:{settings.ports[f'{process}_metrics']}/metrics", timeout=5) as answer:
-        return sum(float(each) for each in re.findall(rf"^{pattern} (\S+)$", answer.read().decode(), re.MULTILINE))
-
-
-async def calls_that_reached(settings: ProcessSettings) -> float:
-    pattern = r'grpc_server_started_total\{[^}]*grpc_method="ListOrders"[^}]*\}'
-    return sum([await asyncio.to_thread(counted, settings, f"order_serve_{n}", pattern) for n in (0, 1)])
-
-
-async def processes_that_have_it(settings: ProcessSettings, on: bool) -> list[str]:
-    pattern = rf'peakmesh_feature_on\{{feature="{FLAG}"\}}'
+async def processes_that_have_it(settings: ProcessSettings, flag: str, on: bool) -> list[str]:
+    pattern = rf'peakmesh_feature_on\{{feature="{flag}"\}}'
     found = await asyncio.gather(*(asyncio.to_thread(counted, settings, each, pattern) for each in PROCESSES))
     return [name for name, value in zip(PROCESSES, found, strict=True) if value == float(on)]
 
 
-async def test_a_feature_that_is_off_costs_python_nothing(shop: Shop, switch: Switch) -> None:
-    settings, token = shop.settings, shop.issuer.issue("ana", Role.BUYER)
-    await list_orders(shop)
-    assert await calls_that_reached(settings) > 0
-    await switch.set(on=False)
-    await eventually(lambda: refused(shop), within=1)
-    before, began = await calls_that_reached(settings), time.monotonic()
-    for _ in range(200):
+def test_there_is_a_call_of_every_feature() -> None:
+    assert {flag: (each.rpc,) for flag, each in CALLS.items()} == {
+        name: feature.rpcs for name, feature in features().items()
+    }
+
+
+@pytest.mark.parametrize("flag", CALLS)
+async def test_a_feature_that_is_off_costs_python_nothing(
+    shop: Shop, switch: Switch, flag: str, figure: Callable[[str], None]
+) -> None:
+    feature, settings, told = CALLS[flag], shop.settings, disabled(flag)
+    for ask in (feature.json, feature.grpc_web):
+        before = await feature.handled(settings)
+        assert (await ask(shop)).status == 200
+        assert await feature.handled(settings) == before + 1
+    await switch.set(flag, on=False)
+    await eventually(lambda: feature.is_off(shop), within=1)
+    before, began = await feature.handled(settings), time.monotonic()
+    for _ in range(100):
         with pytest.raises(FeatureDisabled) as raised:
-            await list_orders(shop)
+            await feature.grpc(shop)
     took = time.monotonic() - began
-    assert (raised.value.metadata, raised.value.retry_after) == ({"feature": FLAG}, 30.0)
+    assert (raised.value.message, raised.value.metadata) == (told.message, {"feature": flag})
+    assert raised.value.retry_after == 30.0
     for _ in range(20):
-        answer = await ask(f"http://127.0.0.1:{settings.ports['gateway']}/v1/orders", token)
+        answer = await feature.json(shop)
         assert (answer.status, answer.reason, answer.retry_after) == (503, "FEATURE_DISABLED", "30")
-    reached = await calls_that_reached(settings) - before
-    print(f"220 calls refused by Envoy, {took / 200 * 1000:.2f} ms each over gRPC; {reached:.0f} reached a process")
+        assert (answer.body["code"], answer.body["message"]) == (14, told.message)
+        assert {"metadata": {"feature": flag}}.items() <= answer.body["details"][0].items()
+        web = await feature.grpc_web(shop)
+        assert (web.headers["grpc-status"], web.headers["grpc-message"]) == ("14", told.message)
+        assert web.headers["grpc-status-details-bin"]
+    reached = await feature.handled(settings) - before
+    figure(f"{flag}: 140 calls refused by Envoy, {took * 10:.2f} ms each over gRPC; {reached:.0f} reached a process")
     assert reached == 0
 
 
-async def test_a_change_reaches_envoy_and_every_process_within_a_second(shop: Shop, switch: Switch) -> None:
+@pytest.mark.parametrize("flag", CALLS)
+async def test_a_change_reaches_envoy_and_every_process_within_a_second(
+    shop: Shop, switch: Switch, flag: str, figure: Callable[[str], None]
+) -> None:
+    feature = CALLS[flag]
     for on in (False, True):
         began = time.monotonic()
-        await switch.set(on)
+        await switch.set(flag, on)
 
         async def everywhere(on: bool = on) -> bool:
-            return await processes_that_have_it(shop.settings, on) == list(PROCESSES)
+            return await processes_that_have_it(shop.settings, flag, on) == list(PROCESSES)
 
         await eventually(everywhere, within=1)
         told = time.monotonic() - began
 
         async def at_the_edge(on: bool = on) -> bool:
-            return await _passes(shop) is on
+            return await feature.is_on(shop) is on
 
         await eventually(at_the_edge, within=1)
-        print(f"{'on' if on else 'off'}: 7 processes after {told:.3f} s, Envoy by {time.monotonic() - began:.3f} s")
-        assert time.monotonic() - began < 1
+        took = time.monotonic() - began
+        figure(f"{flag} {'on' if on else 'off'}: {len(PROCESSES)} processes after {told:.3f} s, Envoy by {took:.3f} s")
+        assert took < 1
 
 
-async def test_a_call_inside_the_mesh_is_refused_by_the_process(shop: Shop, switch: Switch) -> None:
-    async with channel(f"127.0.0.1:{shop.settings.ports['order_serve_0']}") as inside:
-        await list_orders(shop, inside)
-        await switch.set(on=False)
-        await eventually(lambda: refused(shop, inside), within=1)
-        with pytest.raises(FeatureDisabled) as raised:
-            await list_orders(shop, inside)
-        assert (raised.value.metadata, raised.value.retry_after) == ({"feature": FLAG}, 30.0)
+@pytest.mark.parametrize("flag", CALLS)
+async def test_a_call_inside_the_mesh_is_refused_by_each_process(shop: Shop, switch: Switch, flag: str) -> None:
+    feature, ports = CALLS[flag], shop.settings.ports
+    async with AsyncExitStack() as stack:
+        inside = [await stack.enter_async_context(channel(f"127.0.0.1:{ports[each]}")) for each in feature.processes]
+        for to in inside:
+            await feature.grpc(shop, to)
+        await switch.set(flag, on=False)
+        for to in inside:
+            await eventually(partial(feature.is_off, shop, to), within=1)
+            with pytest.raises(FeatureDisabled) as raised:
+                await feature.grpc(shop, to)
+            assert (raised.value.metadata, raised.value.retry_after) == ({"feature": flag}, 30.0)
+
+
+async def quotes(settings: ProcessSettings) -> float:
+    pattern = r'grpc_server_started_total\{[^}]*grpc_method="(?:QuotePromotion|FreeHolds)"[^}]*\}'
+    return await asyncio.to_thread(counted, settings, "promo", pattern)
+
+
+async def test_promotions_that_are_off_are_asked_nothing_and_everybody_buys_at_list_price(
+    shop: Shop, switch: Switch, figure: Callable[[str], None]
+) -> None:
+    sale, numbers = await shop.open_sale(units=100), iter(range(1_000))
+
+    async def state() -> "promotion.PromotionState.ValueType":
+        answer = await shop.place(f"u{next(numbers)}", sale, voucher_code=VOUCHER)
+        return answer.promotion.state
+
+    async def applied() -> bool:
+        return await state() == promotion.PROMOTION_STATE_APPLIED
+
+    # Of a busy machine promotions have 50 ms.
+    await eventually(applied, within=10, every=0.2)
+    assert await quotes(shop.settings) > 0
+    await switch.set("promotions", on=False)
+
+    async def everywhere() -> bool:
+        return await processes_that_have_it(shop.settings, "promotions", on=False) == list(PROCESSES)
+
+    await eventually(everywhere, within=1)
+    before = await quotes(shop.settings)
+    assert {await state() for _ in range(20)} == {promotion.PROMOTION_STATE_UNAVAILABLE}
+    with pytest.raises(PromotionUnavailable, match="switched off") as raised:
+        await shop.place("picky", sale, voucher_code=VOUCHER, require_promotion=True)
+    assert (raised.value.metadata, raised.value.retry_after) == ({"feature": "promotions"}, 30.0)
+    assert await quotes(shop.settings) == before
+    began = time.monotonic()
+    await switch.set("promotions", on=True)
+    await eventually(applied, within=2)
+    figure(f"promotions were back in an order {time.monotonic() - began:.2f} s after they were switched on")
+
+
+async def test_an_operator_lists_sets_clears_and_reads_why(shop: Shop, switch: Switch) -> None:
+    settings, flag = shop.settings, "recommendations"
+
+    async def ls() -> dict[str, Any]:
+        return {each["flag"]: each for each in json.loads(await peakmesh(settings, "toggles", "ls", "--json"))}
+
+    assert list(await ls()) == list(features())
+    said = await peakmesh(settings, "toggles", "set", flag, "off", "--reason", "a drill", "--for", "10m")
+    assert said.strip() == f"{flag} is off by operator:operator-cli"
+    try:
+        await eventually(lambda: CALLS[flag].is_off(shop), within=1)
+        listed = (await ls())[flag]
+        assert (listed["on"], listed["who"], listed["why"]) == (False, "operator:operator-cli", "a drill")
+        [row] = [line for line in (await peakmesh(settings, "toggles", "ls")).splitlines() if flag in line]
+        assert "off" in row
+        assert "a drill" in row
+        assert features()[flag].when_off in row
+    finally:
+        await peakmesh(settings, "toggles", "clear", flag, "--reason", "over")
+    await eventually(lambda: CALLS[flag].is_on(shop), within=1)
+    assert (await ls())[flag]["on"]
+    newest, before, *_ = (await peakmesh(settings, "toggles", "log", "--limit", "5")).splitlines()
+    assert newest.endswith(f"{flag} automatic by operator:operator-cli: over")
+    assert f"{flag} off until 20" in before
+    assert before.endswith("by operator:operator-cli: a drill")
+    await peakmesh(settings, "toggles", "set", "checkout", "off", "--reason", "a mistake", status=1)
 
 
 async def test_governor_and_redis_killed_leave_the_last_state_and_a_new_process_takes_the_defaults(
     shop: Shop, switch: Switch, mesh: Mesh, servers: Mesh
 ) -> None:
-    await switch.set(on=False)
-    await eventually(lambda: refused(shop), within=1)
+    await switch.set(HISTORY, on=False)
+    await eventually(lambda: CALLS[HISTORY].is_off(shop), within=1)
     stop_process("governor", mesh, kill=True)
     stop_process("redis", servers, kill=True)
     try:
         gone = time.monotonic()
         await eventually(lambda: time.monotonic() - gone > 2)
-        assert await refused(shop)
-        assert await processes_that_have_it(shop.settings, on=False) == list(PROCESSES)
+        assert await CALLS[HISTORY].is_off(shop)
+        assert await processes_that_have_it(shop.settings, HISTORY, on=False) == list(PROCESSES)
         await assert_a_new_process_takes_the_defaults(shop, mesh)
     finally:
         start_process("redis", servers)
         start_process("governor", mesh)
     # What Redis kept is what the governor tells again.
-    assert await refused(shop)
-    assert await processes_that_have_it(shop.settings, on=False) == list(PROCESSES)
-    await switch.set(on=True)
-    await eventually(lambda: _passes(shop), within=2)
+    assert await CALLS[HISTORY].is_off(shop)
+    assert await processes_that_have_it(shop.settings, HISTORY, on=False) == list(PROCESSES)
+    await switch.set(HISTORY, on=True)
+    await eventually(lambda: CALLS[HISTORY].is_on(shop), within=2)
 
 
 async def assert_a_new_process_takes_the_defaults(shop: Shop, mesh: Mesh) -> None:
@@ -178,6 +252,6 @@ async def assert_a_new_process_takes_the_defaults(shop: Shop, mesh: Mesh) -> Non
     )
     async with serving_orders(settings) as port, channel(f"127.0.0.1:{port}") as to:
         try:
-            await list_orders(shop, to)
+            await CALLS[HISTORY].grpc(shop, to)
         except PeakmeshError as error:
             raise AssertionError(f"a process without a governor refused: {error.reason}") from error
