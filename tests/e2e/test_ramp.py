@@ -2,8 +2,9 @@
 core never notices."""
 
 import asyncio
+import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from meshkit.errors import FeatureDisabled
+from kernel.features import features
 from meshkit.identity import Role
 from meshkit.rpc.client import call
 from peakmesh.checkout.v1 import cart_service_pb2 as cart
@@ -27,13 +28,13 @@ from peakmesh.ops.v1 import tier_service_pb2 as tiers
 from peakmesh.ops.v1 import tier_service_pb2_grpc as tier_rpc
 from peakmesh.ops.v1 import toggle_service_pb2 as toggles
 from peakmesh.ops.v1 import toggle_service_pb2_grpc as toggle_rpc
-from peakmesh.order.v1 import order_service_pb2 as orders
-from peakmesh.order.v1 import order_service_pb2_grpc as order_rpc
+from tests.e2e.command import peakmesh
+from tests.e2e.feature_calls import CALLS
 from tests.e2e.shop import ADDRESS, OpenSale, Shop
 from tests.polling import eventually
 from tools.devstack import Mesh, restart_process
 
-FEATURES = ["purchase-history", "seller-analytics", "recommendations", "avatar-updates"]
+FEATURES = list(features())
 HOLD_SECONDS = 2.0
 POLICY = """\
 window_seconds: 2
@@ -45,12 +46,14 @@ tiers:
   PEAK: {hold_seconds: 2, enter_seconds: 1, calm_seconds: 1, enter: {accept_rate: 40}, exit: {accept_rate: 25},
          off: [seller-analytics, recommendations]}
   SURVIVAL: {hold_seconds: 2, enter_seconds: 1, calm_seconds: 1, enter: {accept_rate: 80}, exit: {accept_rate: 50},
-         off: [avatar-updates]}
+         off: [avatar-updates, promotions]}
 """
 # Orders offered a second, and the tier that they lead to.
 RAMP = ((4, "NORMAL"), (28, "BUSY"), (55, "PEAK"), (120, "SURVIVAL"))
 EBB = ((2, "NORMAL"),)
 SHOPPERS_A_SECOND = 4
+# As the policy has it: accepted orders a second.
+ENTERED = (("NORMAL → BUSY", 15), ("BUSY → PEAK", 40), ("PEAK → SURVIVAL", 80))
 
 
 @dataclass
@@ -60,26 +63,33 @@ class Crowd:
     shop: Shop
     sale: OpenSale
     rate: float = 0.0
+    offered: int = 0
     done: int = 0
     shopped: int = 0
+    over: bool = False
     failures: list[str] = field(default_factory=list)
 
     async def run(self) -> None:
+        """Until it is `over`, and all that was offered has ended."""
         async with asyncio.TaskGroup() as calls:
             calls.create_task(self._shoppers(calls))
-            due = time.monotonic()
-            for number in count():
+            due, numbers = time.monotonic(), count()
+            while not self.over:
+                number = next(numbers)
                 calls.create_task(self._counted(self._tap(f"tap-{uuid4().hex[:6]}-{number}")))
                 # A late tap is caught up with, a long stall of this machine is not.
                 due = max(due + 1 / self.rate, time.monotonic() - 0.1)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def _shoppers(self, calls: asyncio.TaskGroup) -> None:
-        for number in count():
+        numbers = count()
+        while not self.over:
+            number = next(numbers)
             calls.create_task(self._counted(self._shopping(f"cart-{uuid4().hex[:6]}-{number}")))
             await asyncio.sleep(1 / SHOPPERS_A_SECOND)
 
     async def _counted(self, work: Any) -> None:
+        self.offered += 1
         try:
             await work
             self.done += 1
@@ -120,13 +130,6 @@ async def tier(shop: Shop) -> str:
     return tiers.Tier.Name(answer.tier).removeprefix("TIER_")
 
 
-async def history(shop: Shop) -> None:
-    """Raises FeatureDisabled while it is off, from Envoy."""
-    stub: Any = order_rpc.OrderServiceStub(shop.gateway)
-    metadata = shop.metadata("reader")
-    await call(stub.ListOrders, orders.ListOrdersRequest(), timeout=5, dependency="orders", metadata=metadata)
-
-
 @pytest.fixture
 async def governed(shop: Shop, mesh: Mesh, tmp_path: Path) -> AsyncIterator[Shop]:
     """The mesh's governor in earnest, by the policy of this test."""
@@ -151,45 +154,73 @@ async def crowded(shop: Shop) -> AsyncIterator[Crowd]:
     running = asyncio.create_task(crowd.run())
     try:
         yield crowd
+        crowd.over = True
+        await running
     finally:
         running.cancel()
         await asyncio.wait([running])
 
 
-async def test_load_rises_and_ebbs_tiers_follow_and_the_core_never_fails(governed: Shop) -> None:
+async def test_load_rises_and_ebbs_tiers_follow_and_the_core_never_fails(
+    governed: Shop, figure: Callable[[str], None]
+) -> None:
     shop, began = governed, time.time()
     async with crowded(shop) as crowd:
         for rate, name in (*RAMP, *EBB):
             crowd.rate, asked = rate, time.monotonic()
             await eventually(partial(stands_at, shop, name), within=20, every=0.1)
-            print(f"{time.time() - began:5.1f} s: {rate} a second, {name} after {time.monotonic() - asked:.1f} s")
+            figure(f"{time.time() - began:5.1f} s: {rate} a second, {name} after {time.monotonic() - asked:.1f} s")
             if name == "SURVIVAL":
-                await eventually(partial(refused, shop), within=2)
-        await eventually(partial(welcome, shop), within=2)
+                for flag in FEATURES:
+                    await eventually(partial(CALLS[flag].is_off, shop), within=2)
+                    figure(f"{time.time() - began:5.1f} s: {flag} is refused at the edge")
+                await assert_explained(shop)
+        for flag in FEATURES:
+            await eventually(partial(CALLS[flag].is_on, shop), within=2)
+    figure(f"core: {crowd.done} of {crowd.offered} calls succeeded, {crowd.shopped} whole shopping trips")
     assert crowd.failures == []
+    assert crowd.done == crowd.offered
     assert crowd.shopped >= 20
-    print(f"core: {crowd.done} of {crowd.done} calls succeeded, {crowd.shopped} whole shopping trips")
-    await assert_tiers_in_order(shop, began)
-    await assert_features_in_order(shop, began)
+    await assert_tiers_in_order(shop, began, figure)
+    await assert_features_in_order(shop, began, figure)
+    await assert_logs_tell_why(shop)
 
 
-async def refused(shop: Shop) -> bool:
-    try:
-        await history(shop)
-    except FeatureDisabled:
-        return True
-    return False
+async def assert_explained(shop: Shop) -> None:
+    """`peakmesh tier explain` under load: the tier, what is off, and the signal that is over its threshold."""
+    told = await peakmesh(shop.settings, "tier", "explain")
+    print(told)
+    assert told.startswith("SURVIVAL since ")
+    assert f"off: {', '.join(FEATURES)}" in told
+    assert "SURVIVAL: accept_rate" in told
+    # There is no next tier; this one ends below 50 a second.
+    row = re.search(r"accept_rate[\s│≥]+([\d.]+)[\s│]+–[\s│]+50\b", told)
+    assert row
+    assert float(row[1]) >= 50
 
 
-async def welcome(shop: Shop) -> bool:
-    return not await refused(shop)
+async def assert_logs_tell_why(shop: Shop) -> None:
+    """Signal, value and threshold of each change, by the commands an operator types."""
+    tier_log = await peakmesh(shop.settings, "tier", "log", "--page-size", "6")
+    toggle_log = await peakmesh(shop.settings, "toggles", "log", "--limit", str(2 * len(FEATURES)))
+    print(tier_log, toggle_log, sep="\n")
+    ups = [re.search(rf"{move}: accept_rate ([\d.]+) ≥ {limit}\b", tier_log) for move, limit in ENTERED]
+    assert all(float(found[1]) >= limit for found, (_, limit) in zip(ups, ENTERED, strict=True) if found)
+    assert all(ups)
+    # What is older is on the next page, which the last line leads to.
+    lines = list(reversed([line for line in toggle_log.splitlines() if " by " in line]))
+    assert [line.split()[1:5] for line in lines] == [
+        *([flag, "off", "by", "governor:"] for flag in FEATURES),
+        *([flag, "default", "by", "governor:"] for flag in reversed(FEATURES)),
+    ]
+    assert all(re.search(r"tier \w+ → \w+ \(accept_rate [\d.]+ [≥<] \d+", line) for line in lines)
 
 
-async def assert_tiers_in_order(shop: Shop, began: float) -> None:
+async def assert_tiers_in_order(shop: Shop, began: float, figure: Callable[[str], None]) -> None:
     answer = await operate(shop, tier_rpc.TierServiceStub, "ListTierChanges", tiers.ListTierChangesRequest())
     moves = [each for each in reversed(answer.changes) if each.change_time.ToMilliseconds() / 1000 >= began]
     for each in moves:
-        print(f"{each.change_time.ToMilliseconds() / 1000 - began:5.1f} s: {each.why}")
+        figure(f"{each.change_time.ToMilliseconds() / 1000 - began:5.1f} s: {each.why}")
     names = [tiers.Tier.Name(each.new_tier).removeprefix("TIER_") for each in moves]
     assert names == ["BUSY", "PEAK", "SURVIVAL", "PEAK", "BUSY", "NORMAL"]
     for earlier, later in pairwise(moves):
@@ -199,13 +230,13 @@ async def assert_tiers_in_order(shop: Shop, began: float) -> None:
     assert all((each.value >= each.threshold) == (each.new_tier > each.old_tier) for each in moves)
 
 
-async def assert_features_in_order(shop: Shop, began: float) -> None:
+async def assert_features_in_order(shop: Shop, began: float, figure: Callable[[str], None]) -> None:
     request = toggles.ListToggleChangesRequest()
     answer = await operate(shop, toggle_rpc.ToggleServiceStub, "ListToggleChanges", request)
     changes = [each for each in reversed(answer.changes) if each.change_time.ToMilliseconds() / 1000 >= began]
     for each in changes:
         at = each.change_time.ToMilliseconds() / 1000 - began
-        print(f"{at:5.1f} s: {each.flag} {each.what}: {each.why}, {each.signal}")
+        figure(f"{at:5.1f} s: {each.flag} {each.what}: {each.why}, {each.signal}")
     assert [(each.flag, each.what) for each in changes] == [
         *((name, "off") for name in FEATURES),
         *((name, "default") for name in reversed(FEATURES)),
