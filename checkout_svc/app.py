@@ -46,7 +46,7 @@ from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
 from meshkit.redis_client import redis_pool
 from meshkit.rpc.client import channel
-from meshkit.rpc.edge import Access
+from meshkit.rpc.edge import Access, AtOnce
 from meshkit.rpc.server import serving
 from peakmesh.checkout.v1 import cart_service_pb2_grpc as cart_rpc
 from peakmesh.checkout.v1 import catalog_service_pb2_grpc as catalog_rpc
@@ -91,6 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 register=partial(_register, checkout, cart, shelf),
                 services=list(SERVICES),
                 access=Access(TokenVerifier(settings.jwks), ROLES),
+                at_once=AtOnce(settings.checkout_rpcs),
                 drain_seconds=settings.drain_seconds,
             )
         )

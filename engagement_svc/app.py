@@ -21,7 +21,7 @@ from meshkit.db.engine import database
 from meshkit.identity import Role, TokenVerifier
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
-from meshkit.rpc.edge import Access
+from meshkit.rpc.edge import Access, AtOnce
 from meshkit.rpc.server import serving
 from peakmesh.engagement.v1 import profile_service_pb2_grpc as profile_rpc
 from peakmesh.engagement.v1 import recommendation_service_pb2_grpc as recommendation_rpc
@@ -59,6 +59,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 register=register,
                 services=[RECOMMENDATIONS, PROFILES],
                 access=Access(TokenVerifier(settings.jwks), ROLES),
+                at_once=AtOnce(settings.engagement_rpcs, sheddable=settings.engagement_rpcs),
                 gates=gates(flags),
                 drain_seconds=settings.drain_seconds,
                 max_request_bytes=MOST_BYTES + 4096,

@@ -45,7 +45,7 @@ from meshkit.identity import Role, TokenVerifier
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
 from meshkit.redis_client import redis_pool
-from meshkit.rpc.edge import Access
+from meshkit.rpc.edge import Access, AtOnce
 from meshkit.rpc.server import serving
 from peakmesh.ops.v1 import ops_service_pb2_grpc as rpc
 from peakmesh.ops.v1 import tier_service_pb2_grpc as tier_rpc
@@ -129,6 +129,7 @@ async def _serving(
         register=register,
         services=[SERVICE, TOGGLE_SERVICE, TIER_SERVICE, SYNC_SERVICE],
         access=Access(TokenVerifier(settings.jwks), ROLES, INTERNAL),
+        at_once=AtOnce(settings.governor_rpcs),
         drain_seconds=settings.drain_seconds,
         max_request_bytes=_MAX_REQUEST_BYTES,
     )

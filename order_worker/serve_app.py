@@ -16,7 +16,7 @@ from meshkit.kafka.queue_estimate import QueueEstimate
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
 from meshkit.redis_client import redis_pool
-from meshkit.rpc.edge import Access
+from meshkit.rpc.edge import Access, AtOnce
 from meshkit.rpc.server import serving
 from order_worker.cancel_order import CancelOrder
 from order_worker.get_order import GetOrder
@@ -84,6 +84,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 register=partial(_register, servicer, ops),
                 services=[SERVICE, OPS_SERVICE],
                 access=Access(TokenVerifier(settings.jwks), ROLES),
+                at_once=AtOnce(settings.order_serve_rpcs),
                 gates=gates(flags),
                 drain_seconds=settings.drain_seconds,
             )

@@ -15,7 +15,7 @@ from meshkit.identity import Role, TokenVerifier
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
 from meshkit.redis_client import redis_pool
-from meshkit.rpc.edge import Access
+from meshkit.rpc.edge import Access, AtOnce
 from meshkit.rpc.server import serving
 from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
 from promo_svc.background import follow_results, keep_up
@@ -73,6 +73,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 register=register,
                 services=[SERVICE],
                 access=Access(TokenVerifier(settings.jwks), ROLES, INTERNAL),
+                at_once=AtOnce(settings.promo_rpcs, sheddable=settings.promo_rpcs // 2),
                 gates=gates(flags),
                 drain_seconds=settings.drain_seconds,
             )

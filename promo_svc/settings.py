@@ -16,3 +16,5 @@ class Settings(ProcessSettings):
     )
     promo_redis_ms: int = Field(default=35, gt=0, description="for a hold; past it the outcome is unknown")
     promo_upkeep_seconds: float = Field(default=2, gt=0, description="between two looks at expired holds")
+    # As many quotes as Envoy lets through, 64 (at once: half of them within 39 ms, of 45), and as many lists.
+    promo_rpcs: int = Field(default=128, ge=1, description="unary RPCs at once; past it: OVERLOADED")

@@ -27,19 +27,22 @@ from meshkit.rpc.status import to_status, trailers
 
 log = get_logger(__name__)
 _caller: ContextVar[Identity] = ContextVar("caller")
-PENDING_CALLS = 10_000
+SHEDDABLE_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
 class AtOnce:
-    """Unary calls that a server works on at once; streams have limits of their own. Of what is sheddable fewer: it must
-    leave room for the rest."""
+    """Unary calls that a server works on at once: as many as it answers while they are waited for, a setting of each
+    service. Of what is sheddable fewer, to leave room for the rest. Streams have limits of their own, health checks
+    none."""
 
-    all: int = PENDING_CALLS
-    sheddable: int = 100
+    all: int
+    sheddable: int = SHEDDABLE_AT_ONCE
+
+    def of(self, told: Criticality) -> int:
+        return self.all if told is Criticality.CORE else min(self.sheddable, self.all)
 
 
-DEFAULT_AT_ONCE = AtOnce()
 # Raises what the call is refused for.
 Gate = Callable[[], None]
 OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
@@ -74,10 +77,9 @@ class Edge(grpc.aio.ServerInterceptor):
     """Wraps each handler once; health and reflection pass as they are. `gates`: by full method name; a method without
     one pays nothing for those that have one."""
 
-    def __init__(
-        self, access: Access, gates: Mapping[str, Gate] | None = None, at_once: AtOnce = DEFAULT_AT_ONCE
-    ) -> None:
-        self._access, self._gates, self._at_once = access, gates or {}, at_once
+    def __init__(self, access: Access, at_once: AtOnce, gates: Mapping[str, Gate] | None = None) -> None:
+        self._access, self._gates = access, gates or {}
+        self._at_once = {told: at_once.of(told) for told in Criticality}
         self._wrapped: dict[str, Any] = {}
         self._in_flight = 0
 
@@ -116,7 +118,7 @@ class Edge(grpc.aio.ServerInterceptor):
         """Raises Overloaded, for what is sheddable first; DeadlinePassed for a call that waited here until nobody waits
         for it any more. Nothing was done for either."""
         told = criticality.begin(metadata)
-        if self._in_flight > (self._at_once.all if told is Criticality.CORE else self._at_once.sheddable):
+        if self._in_flight > self._at_once[told]:
             CALLS_SHED.labels(told).inc()
             raise Overloaded("too many calls are in flight", retry_after=1.0)
         deadline.begin(metadata, context.time_remaining())
@@ -192,5 +194,5 @@ async def _refuse(error: BaseException, method: str, context: Any) -> NoReturn:
         log.error("call failed", method=method, exc_info=error)
         error = PeakmeshError("internal error")
     status = to_status(error)
-    await context.abort(error.code, status.message, trailers(status))
+    await context.abort(error.code, status.message, trailers(error, status))
     raise AssertionError("abort returned")

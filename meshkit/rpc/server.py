@@ -10,9 +10,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
-from meshkit.rpc.edge import DEFAULT_AT_ONCE, PENDING_CALLS, Access, AtOnce, Edge, Gate
+from meshkit.rpc.edge import Access, AtOnce, Edge, Gate
 
 GRACE_SECONDS = 5.0
+PENDING_CALLS = 10_000
 
 
 def server_options(max_request_bytes: int) -> tuple[tuple[str, Any], ...]:
@@ -37,10 +38,10 @@ async def serving(
     register: Callable[[grpc.aio.Server], None],
     services: Sequence[str],
     access: Access,
+    at_once: AtOnce,
     gates: Mapping[str, Gate] | None = None,
     drain_seconds: float = 1.0,
     max_request_bytes: int = 64 * 1024,
-    at_once: AtOnce = DEFAULT_AT_ONCE,
 ) -> AsyncIterator[int]:
     """Serves on loopback from entry to exit of the block; yields the bound port (`port` 0 takes a free one).
 
@@ -48,7 +49,7 @@ async def serving(
     GRACE_SECONDS for those in flight. `stop` alone failed 8 of 1,039 calls across a restart, this order none.
     """
     options = server_options(max_request_bytes)
-    server = grpc.aio.server(interceptors=[Edge(access, gates, at_once)], options=options)
+    server = grpc.aio.server(interceptors=[Edge(access, at_once, gates)], options=options)
     health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     register(server)

@@ -7,10 +7,11 @@ from google.rpc import error_details_pb2 as details
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
-from meshkit.errors import BY_REASON, DependencyUnavailable, InvalidFields, PeakmeshError
+from meshkit.errors import BY_REASON, DependencyUnavailable, InvalidFields, Overloaded, PeakmeshError
 
 DOMAIN = "peakmesh"
 STATUS_KEY = "grpc-status-details-bin"
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
 _CODES = {code.value[0]: code for code in StatusCode}
 
 
@@ -29,9 +30,13 @@ def to_status(error: PeakmeshError) -> Status:
     return Status(code=error.code.value[0], message=message, details=[_pack(part) for part in parts])
 
 
-def trailers(status: Status) -> tuple[tuple[str, bytes], ...]:
-    """The trailing metadata that carries the status' details."""
-    return ((STATUS_KEY, status.SerializeToString()),)
+def trailers(error: PeakmeshError, status: Status) -> tuple[tuple[str, str | bytes], ...]:
+    """The trailing metadata that carries the status' details; of an overload also gRPC's own word to clients that retry
+    by themselves."""
+    details_of_it = (STATUS_KEY, status.SerializeToString())
+    if isinstance(error, Overloaded) and error.retry_after is not None:
+        return details_of_it, (PUSHBACK_KEY, str(int(error.retry_after * 1000)))
+    return (details_of_it,)
 
 
 def from_status(status: Status, dependency: str) -> PeakmeshError:

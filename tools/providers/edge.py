@@ -36,14 +36,14 @@ class SyncEdge(grpc.ServerInterceptor):
             except Exception:
                 log.exception("call failed", method=method)
                 refusal = PeakmeshError("internal error")
-            _refuse(refusal, context)
+            refuse(refusal, context)
 
         deserializer = forgiving(handler.request_deserializer)
         return grpc.unary_unary_rpc_method_handler(handle, deserializer, handler.response_serializer)
 
 
-def _refuse(error: PeakmeshError, context: Any) -> NoReturn:
+def refuse(error: PeakmeshError, context: Any) -> NoReturn:
     status = to_status(error)
-    context.set_trailing_metadata(trailers(status))
+    context.set_trailing_metadata(trailers(error, status))
     context.abort(error.code, status.message)
     raise AssertionError("abort returned")

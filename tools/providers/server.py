@@ -4,7 +4,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +23,7 @@ from peakmesh.provider.v1 import (
     shipping_service_pb2_grpc,
     wallet_service_pb2_grpc,
 )
+from tools.providers.bounded import Bounded, CountedThreads
 from tools.providers.edge import SyncEdge
 from tools.providers.faults import Faults
 from tools.providers.invoice import InvoiceServicer
@@ -69,10 +69,9 @@ def running(settings: Settings) -> Iterator[int]:
 
 def _server(settings: Settings, knobs: KnobFile, journal: Journal, registry: CollectorRegistry) -> grpc.Server:
     metrics = PromServerInterceptor(enable_handling_time_histogram=True, registry=registry)
-    threads = ThreadPoolExecutor(settings.sandbox_threads, thread_name_prefix="call")
-    server = grpc.server(
-        threads, interceptors=[metrics, SyncEdge(Faults(knobs))], options=server_options(_MAX_REQUEST_BYTES)
-    )
+    threads = CountedThreads(settings.sandbox_threads)
+    interceptors = [Bounded(metrics, threads, settings.sandbox_rpcs), metrics, SyncEdge(Faults(knobs))]
+    server = grpc.server(threads, interceptors=interceptors, options=server_options(_MAX_REQUEST_BYTES))
     wallet = Wallet(journal, settings.sandbox_opening_minor, knobs.declines)
     wallet_service_pb2_grpc.add_WalletServiceServicer_to_server(WalletServicer(wallet), server)
     shipping_service_pb2_grpc.add_ShippingServiceServicer_to_server(ShippingServicer(journal, knobs.collected), server)

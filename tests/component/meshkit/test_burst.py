@@ -5,8 +5,8 @@ from typing import Any
 
 import grpc
 
-from meshkit.rpc.edge import Access
-from meshkit.rpc.server import serving
+from meshkit.rpc.edge import Access, AtOnce
+from meshkit.rpc.server import PENDING_CALLS, serving
 
 CALLS = 3_000
 METHOD = "/peakmesh.test.v1.Burst/Echo"
@@ -26,7 +26,9 @@ async def test_a_burst_waits_and_loses_no_call() -> None:
     def register(server: grpc.aio.Server) -> None:
         server.add_generic_rpc_handlers((Slow(),))
 
-    server = serving(port=0, register=register, services=[], access=Access(), drain_seconds=0)
+    server = serving(
+        port=0, register=register, services=[], access=Access(), at_once=AtOnce(PENDING_CALLS), drain_seconds=0
+    )
     async with server as port, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         call: Any = channel.unary_unary(METHOD)
         answers = await asyncio.gather(*(call(b"x", timeout=60) for _ in range(CALLS)), return_exceptions=True)

@@ -85,6 +85,10 @@ async def test_what_is_sheddable_is_refused_first_and_the_rest_when_it_is_full(
     for metadata in ((), SHEDDABLE):
         with pytest.raises(Overloaded):
             await ask(to, metadata)
+    stub: Any = rpc.PromotionServiceStub(to)
+    with pytest.raises(grpc.aio.AioRpcError) as told:
+        await stub.ListVouchers(pb.ListVouchersRequest(), timeout=5)
+    assert dict(told.value.trailing_metadata() or ())["grpc-retry-pushback-ms"] == "1000"
     slow.go.set()
     assert len(await asyncio.gather(*calls)) == 6
     await ask(to, SHEDDABLE)
@@ -97,7 +101,9 @@ async def test_calls_whose_clients_gave_up_while_the_process_was_busy_are_not_be
     def register(server: grpc.aio.Server) -> None:
         rpc.add_PromotionServiceServicer_to_server(slow, server)
 
-    server = serving(port=0, register=register, services=[SERVICE], access=Access(), drain_seconds=0)
+    server = serving(
+        port=0, register=register, services=[SERVICE], access=Access(), at_once=AtOnce(100), drain_seconds=0
+    )
     async with server as port:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as to:
             quote: Any = rpc.PromotionServiceStub(to).QuotePromotion

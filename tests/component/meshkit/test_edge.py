@@ -12,7 +12,7 @@ from grpc import StatusCode
 from meshkit.errors import FeatureDisabled, InvalidFields, Overloaded, PeakmeshError, RoleRequired, Unauthenticated
 from meshkit.identity import Role, TokenIssuer, TokenVerifier, create_keys
 from meshkit.rpc.client import call, channel
-from meshkit.rpc.edge import Access, caller
+from meshkit.rpc.edge import Access, AtOnce, caller
 from meshkit.rpc.server import serving
 from peakmesh.promotion.v1 import promotion_service_pb2 as pb
 from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
@@ -50,7 +50,9 @@ async def served(tmp_path: Path) -> AsyncIterator[tuple[grpc.aio.Channel, TokenI
         rpc.add_PromotionServiceServicer_to_server(Promotions(), server)
 
     async with (
-        serving(port=0, register=register, services=[SERVICE], access=access, drain_seconds=0) as port,
+        serving(
+            port=0, register=register, services=[SERVICE], access=access, at_once=AtOnce(100), drain_seconds=0
+        ) as port,
         channel(f"127.0.0.1:{port}") as to,
     ):
         yield to, TokenIssuer(tmp_path)
@@ -140,7 +142,15 @@ async def test_a_closed_gate_refuses_its_method_alone_and_after_who_asks_is_know
 
     gated = {METHOD: gate}
     async with (
-        serving(port=0, register=register, services=[SERVICE], access=access, gates=gated, drain_seconds=0) as port,
+        serving(
+            port=0,
+            register=register,
+            services=[SERVICE],
+            access=access,
+            at_once=AtOnce(100),
+            gates=gated,
+            drain_seconds=0,
+        ) as port,
         channel(f"127.0.0.1:{port}") as to,
     ):
         assert (await _quote(to, "", buyer)).reason == "ana"

@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from meshkit.errors import DependencyUnavailable, SoldOut
-from meshkit.rpc.edge import Access
+from meshkit.rpc.edge import Access, AtOnce
 from meshkit.rpc.server import serving
 from peakmesh.checkout.v1 import checkout_service_pb2 as pb
 from peakmesh.checkout.v1 import checkout_service_pb2_grpc as rpc
@@ -55,7 +55,9 @@ async def shop() -> AsyncIterator[tuple[Shop, int]]:
         rpc.add_CheckoutServiceServicer_to_server(served, server)
 
     name = "peakmesh.checkout.v1.CheckoutService"
-    async with serving(port=0, register=register, services=[name], access=Access(), drain_seconds=0) as port:
+    async with serving(
+        port=0, register=register, services=[name], access=Access(), at_once=AtOnce(1_000), drain_seconds=0
+    ) as port:
         yield served, port
 
 

@@ -5,7 +5,7 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-from meshkit.rpc.edge import Access, Edge
+from meshkit.rpc.edge import Access, AtOnce, Edge
 
 CALLS, ROUNDS = 20_000, 7
 METADATA = (
@@ -26,7 +26,7 @@ async def wrapped() -> Any:
             request_deserializer=bytes, response_serializer=bytes, response_streaming=False, unary_unary=nothing
         )
 
-    edge = Edge(Access())
+    edge = Edge(Access(), AtOnce(100))
     handler = await edge.intercept_service(found, SimpleNamespace(method="/peakmesh.test.v1.Bench/Call"))
     return handler.unary_unary
 
