@@ -10,6 +10,7 @@ from kernel.features import disabled
 from meshkit.errors import (
     DeadlinePassed,
     DependencyUnavailable,
+    InvalidFields,
     MethodNotFound,
     Overloaded,
     PeakmeshError,
@@ -58,4 +59,13 @@ REPLIES = {
     "no_route": _edge_status(MethodNotFound("there is no such path or method here"), 404),
     "large_headers": _edge_status(TooLarge("the request's path and headers are more than 32 KiB"), 431),
     "slow_request": _edge_status(DeadlinePassed("the request did not arrive in time; nothing was done"), 408),
+}
+
+# A header of gRPC's own that no server can read: its name → the pattern of what is read, and what the others are told.
+BAD_HEADERS = {
+    name: (pattern, _edge_status(InvalidFields([(name, words)]), 400))
+    for name, pattern, words in (
+        ("grpc-timeout", "[0-9]{1,8}[HMSmun]", "must be one to eight digits and one of H, M, S, m, u, n"),
+        ("grpc-encoding", "identity|deflate|gzip", "must be identity, deflate or gzip"),
+    )
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from envoy.command import envoy_binary
-from envoy.edge_status import REPLIES, feature_off
+from envoy.edge_status import BAD_HEADERS, REPLIES, feature_off
 from envoy.fault_targets import KNOBS, TARGETS, runtime_key
 from envoy.json_fields import filter_source
 from envoy.public_api import bindings, descriptor_set, public_methods
@@ -49,6 +49,7 @@ def render(settings: Settings) -> str:
         providers=PROVIDERS,
         faults_at_rest={runtime_key(target, knob): value for target in TARGETS for knob, value in KNOBS.items()},
         replies=REPLIES,
+        bad_headers=BAD_HEADERS,
         openapi=OPENAPI,
         descriptors=descriptors_file(settings).resolve(),
         public_methods=public_methods(),

@@ -10,7 +10,7 @@ import yaml
 from google.rpc.status_pb2 import Status
 
 import envoy
-from envoy.edge_status import REPLIES
+from envoy.edge_status import BAD_HEADERS, REPLIES
 from envoy.fault_targets import TARGETS
 from envoy.public_api import bindings
 from envoy.render import PROVIDERS, render, write
@@ -184,12 +184,30 @@ def test_the_readme_tells_the_routes_as_they_are(config: dict[str, Any]) -> None
 
 
 def test_what_is_off_is_answered_before_its_route_in_both_languages(config: dict[str, Any]) -> None:
-    every = [route for host in manager(config, "gateway")["route_config"]["virtual_hosts"] for route in host["routes"]]
+    every = [
+        route
+        for host in manager(config, "gateway")["route_config"]["virtual_hosts"]
+        for route in host["routes"]
+        if not route.get("name", "").endswith("-refused")
+    ]
     answered = [route for route in every if "runtime_fraction" in route["match"]]
     assert every[: len(answered)] == answered
     told = {(route["match"]["path"], route["match"]["headers"][0]["present_match"]) for route in answered}
     assert told == {(rpc, json) for each in features().values() for rpc in each.rpcs for json in (True, False)}
     assert all(route["match"]["runtime_fraction"]["default_value"]["numerator"] == 0 for route in answered)
+
+
+def test_what_grpc_cannot_read_is_refused_at_both_doors_before_anything_is_routed(config: dict[str, Any]) -> None:
+    for listener in ("gateway", "operators"):
+        [host] = manager(config, listener)["route_config"]["virtual_hosts"]
+        refused = [each["name"] for each in host["routes"][: len(BAD_HEADERS)]]
+        assert refused == [f"{header}-refused" for header in BAD_HEADERS]
+
+
+def test_callers_that_share_a_connection_share_no_header_table(config: dict[str, Any]) -> None:
+    for each in config["static_resources"]["clusters"]:
+        [options] = each["typed_extension_protocol_options"].values()
+        assert options["explicit_http_config"] == {"http2_protocol_options": {"hpack_table_size": 0}}, each["name"]
 
 
 def test_the_governors_last_word_outlives_a_start_of_envoy(tmp_path: Path) -> None:
@@ -243,6 +261,7 @@ def test_every_public_method_is_core_or_sheddable_and_its_route_says_so(config: 
 def test_a_client_can_say_neither(config: dict[str, Any]) -> None:
     for listener in ("gateway", "operators"):
         [strip] = manager(config, listener)["early_header_mutation_extensions"]
-        removed = [each["remove_on_match"]["key_matcher"]["prefix"] for each in strip["typed_config"]["mutations"]]
+        matching = [each.get("remove_on_match", {}) for each in strip["typed_config"]["mutations"]]
+        removed = [each["key_matcher"]["prefix"] for each in matching if "prefix" in each.get("key_matcher", {})]
         for header in (criticality.HEADER, deadline.HEADER):
             assert any(header.startswith(prefix) for prefix in removed)
