@@ -32,7 +32,7 @@ class UpdateAvatar:
         resize: Callable[[bytes], bytes] = make_avatar,
     ) -> None:
         self._avatars, self._now_ms, self._resize = avatars, now_ms, resize
-        self._slots, self._inside, self._most = asyncio.Semaphore(at_once), 0, at_once + WAITING
+        self._slots, self._waiting = asyncio.Semaphore(at_once), 0
 
     async def __call__(self, user_id: str, request_id: str, image: bytes) -> Avatar:
         """Raises InvalidFields, RequestIdReused, Overloaded, DeadlinePassed, DependencyUnavailable."""
@@ -46,17 +46,25 @@ class UpdateAvatar:
         return replaced
 
     async def _resized(self, image: bytes) -> bytes:
-        if self._inside >= self._most:
+        if self._waiting >= WAITING:
             AVATARS.labels("overloaded").inc()
             raise Overloaded("too many pictures at once", retry_after=2.0)
-        self._inside += 1
+        self._waiting += 1
         try:
-            async with self._slots:
-                # Up to sixteen pictures were resized before this one: who waited may have gone.
-                deadline.check()
-                return await asyncio.to_thread(self._resize, image)
+            await self._slots.acquire()
+        finally:
+            self._waiting -= 1
+        # Shielded: a thread cannot be stopped, and keeps its slot to its end though whoever called has gone by then.
+        try:
+            return await asyncio.shield(asyncio.ensure_future(self._in_slot(image)))
         except InvalidFields:
             AVATARS.labels("refused").inc()
             raise
+
+    async def _in_slot(self, image: bytes) -> bytes:
+        try:
+            # Up to sixteen pictures were resized before this one: who waited may have gone.
+            deadline.check()
+            return await asyncio.to_thread(self._resize, image)
         finally:
-            self._inside -= 1
+            self._slots.release()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from engagement_svc.avatar import MOST_BYTES, SIDE, make_avatar
+from engagement_svc.avatar import MOST_BYTES, MOST_SCANS, SIDE, make_avatar
 from meshkit.errors import InvalidFields
 
 
@@ -72,6 +72,37 @@ def png_of(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100_000)) + chunk(b"IEND", b"")
 
 
+def scans_of(side: int, scans: int) -> bytes:
+    """A progressive JPEG: one scan of flat blocks, then `scans` that say nothing of any block, 35 bytes each."""
+
+    def segment(marker: int, body: bytes) -> bytes:
+        return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
+
+    blocks = ((side + 7) // 8) ** 2
+    # Code 0 of DC is "no change"; of AC it is EOB14: 14 bits follow, which say how many blocks past 16,384 are empty.
+    tables = segment(0xC4, b"\0\1" + b"\0" * 16) + segment(0xC4, b"\x10\1\1" + b"\0" * 14 + b"\xe0\0")
+    skipped = "".join(f"0{least:014b}" for least in [16_383] * (blocks // 32_767)) + "0" * 15
+    empty = segment(0xDA, b"\1\1\0\1\x3f\0") + packed(skipped)
+    head = segment(0xDB, b"\0" + b"\1" * 64) + segment(0xC2, struct.pack(">BHHB3B", 8, side, side, 1, 1, 0x11, 0))
+    first = segment(0xDA, b"\1\1\0\0\0\0") + packed("0" * blocks)
+    return b"\xff\xd8" + head + tables + first + empty * scans + b"\xff\xd9"
+
+
+def packed(bits: str) -> bytes:
+    """Filled up with ones; 0xFF is followed by a zero, as in any JPEG."""
+    filled = bits + "1" * (-len(bits) % 8)
+    return int(filled, 2).to_bytes(len(filled) // 8, "big").replace(b"\xff", b"\xff\0")
+
+
+def test_a_picture_in_many_scans_is_taken_up_to_a_bound() -> None:
+    assert opened(make_avatar(scans_of(640, MOST_SCANS - 1))).size == (SIDE, SIDE)
+    assert opened(make_avatar(picture("JPEG", progressive=True))).size == (SIDE, SIDE)
+
+
+def test_what_is_appended_to_a_picture_makes_no_scans_of_a_png() -> None:
+    assert opened(make_avatar(picture("PNG") + b"\xff\xda" * 1_000)).size == (SIDE, SIDE)
+
+
 @pytest.mark.parametrize(
     "image",
     [
@@ -88,6 +119,7 @@ def png_of(width: int, height: int) -> bytes:
         png_of(60_000, 60_000),
         png_of(2**31 - 1, 2**31 - 1),
         png_of(0, 10),
+        scans_of(5_000, MOST_SCANS),
         b"\x89PNG" + b"x" * MOST_BYTES,
     ],
     ids=lambda image: f"{image[:12]!r}-{len(image)}",
