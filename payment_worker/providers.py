@@ -133,6 +133,11 @@ class GrpcProviders:
         except PeakmeshError as error:
             outcome = error.reason
             raise
+        except Exception as error:
+            # A call that gRPC itself cannot make, or an answer nobody can read: asked again, and at last the step ends.
+            # Passed on as it is, the order would stay open, and keep its units, until time expires it.
+            outcome = "INTERNAL"
+            raise PeakmeshError(f"{provider}: {error!r}") from error
         finally:
             metrics.CALL_SECONDS.labels(provider, outcome).observe(time.perf_counter() - began)
 
