@@ -14,7 +14,7 @@ from promo_svc.order_rows import OrderRow
 log = get_logger(__name__)
 AT_MOST = 200  # a turn and voucher
 KEEP_MS = 60_000
-_ENDS = {Action.COMMIT: "committed", Action.FREE: "expired", Action.REFUND: "expired"}
+_ENDS = {Action.CONFIRM: "committed", Action.FREE: "expired", Action.REFUND: "expired"}
 
 
 class Holds(Protocol):
@@ -66,5 +66,5 @@ class ExpireHolds:
         if row.state in OPEN_STATES:
             return Action.KEEP, keep
         if row.state in SOLD_STATES:
-            return Action.COMMIT, Grant(row.order_id, row.user_id, row.discount_minor)
+            return Action.CONFIRM, Grant(row.order_id, row.user_id, row.discount_minor)
         return Action.REFUND, due

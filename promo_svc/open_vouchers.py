@@ -48,8 +48,9 @@ class OpenVouchers:
         # Closed meanwhile: what is granted before all rows are counted could be one too many.
         await self._holds.set_limits(code, limits, opened=False)
         rows = await self._rows.holding(code)
-        paid = [each for each in rows if each.state in SOLD_STATES]
-        unpaid = [each for each in rows if each.state not in SOLD_STATES]
+        paid = [each for each in rows if each.state in SOLD_STATES and not each.given_back]
+        # What is being given back is held too: its refund may have been told already, and then time gives it back.
+        unpaid = [each for each in rows if each not in paid]
         await self._holds.settle(code, Action.COMMIT, [_grant(each, 0) for each in paid])
         await self._holds.settle(code, Action.RESTORE, [_grant(each, self._hold_ms) for each in unpaid])
         log.info("voucher opened", code=code, paid=len(paid), unpaid=len(unpaid))

@@ -5,27 +5,32 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.order_states import OPEN_STATES, SOLD_STATES, OrderState
-from kernel.schema import orders
+from kernel.payment_steps import REFUND
+from kernel.schema import orders, payment_step
 from meshkit.db.errors import database_answers
 
 SECONDS = 30.0
 _HOLDING = [state.value for state in OPEN_STATES | SOLD_STATES]
-_QUERY = select(orders.c.order_id, orders.c.user_id, orders.c.voucher_code, orders.c.discount_minor, orders.c.state)
+# The step is stored before REFUNDED is told; the row becomes REFUNDED after, by a consumer that this one may overtake.
+_GIVEN_BACK = exists().where(payment_step.c.order_id == orders.c.order_id, payment_step.c.step == REFUND)
+_COLUMNS = (orders.c.order_id, orders.c.user_id, orders.c.voucher_code, orders.c.discount_minor, orders.c.state)
+_QUERY = select(*_COLUMNS, _GIVEN_BACK.label("given_back"))
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """`code` is empty where the order was sold at list price."""
+    """`code` is empty where the order was sold at list price. `given_back`: its refund has begun, or is done."""
 
     order_id: str
     user_id: str
     code: str
     discount_minor: int
     state: OrderState
+    given_back: bool = False
 
 
 class OrderRows:
@@ -46,4 +51,7 @@ class OrderRows:
         with database_answers():
             async with asyncio.timeout(SECONDS), self._engine.connect() as connection:
                 rows = (await connection.execute(query)).all()
-        return [OrderRow(order, user, code, minor, OrderState(state)) for order, user, code, minor, state in rows]
+        return [
+            OrderRow(order, user, code, minor, OrderState(state), bool(back))
+            for order, user, code, minor, state, back in rows
+        ]

@@ -7,6 +7,7 @@ from typing import Protocol
 from google.protobuf.message import DecodeError
 
 from kernel.order_ids import offer_of
+from kernel.order_states import OPEN_STATES, SOLD_STATES
 from kernel.vouchers.redis_holds import Action, Grant, SettleKind
 from meshkit.errors import DependencyUnavailable
 from meshkit.kafka.consumer import Record
@@ -18,11 +19,14 @@ from promo_svc.order_rows import OrderRow
 log = get_logger(__name__)
 _ACTIONS = {
     PaymentOutcome.PAYMENT_OUTCOME_PAID: Action.COMMIT,
-    PaymentOutcome.PAYMENT_OUTCOME_SETTLED: Action.COMMIT,
+    PaymentOutcome.PAYMENT_OUTCOME_SETTLED: Action.CONFIRM,
     PaymentOutcome.PAYMENT_OUTCOME_FAILED: Action.FREE,
     PaymentOutcome.PAYMENT_OUTCOME_REFUNDED: Action.REFUND,
 }
-_ENDS = {Action.COMMIT: "committed", Action.FREE: "freed", Action.REFUND: "refunded"}
+# Of several records of an order the last of these counts. Not the last that was told: a settlement that is overtaken by
+# its buyer's cancel tells SETTLED, and one that is repeated PAID, after REFUNDED.
+_PRECEDENCE = (Action.CONFIRM, Action.COMMIT, Action.FREE, Action.REFUND)
+_ENDS = {Action.CONFIRM: "committed", Action.COMMIT: "committed", Action.FREE: "freed", Action.REFUND: "refunded"}
 
 
 class Holds(Protocol):
@@ -44,12 +48,13 @@ class SettleResults:
 
     async def __call__(self, records: Sequence[Record]) -> None:
         """Every effect may be repeated. Raises DependencyUnavailable: then the whole batch is to be done again."""
-        actions = _last_actions(records)
+        actions = _actions(records)
         rows = await self._rows.find(actions)
         batches: defaultdict[tuple[str, Action], list[Grant]] = defaultdict(list)
         for order_id, row in rows.items():
-            if row.code:
-                batches[row.code, actions[order_id]].append(Grant(order_id, row.user_id, row.discount_minor))
+            action = _allowed(actions[order_id], row)
+            if row.code and action:
+                batches[row.code, action].append(Grant(order_id, row.user_id, row.discount_minor))
         for (code, action), grants in batches.items():
             self._count(code, action, await self._holds.settle(code, action, grants))
 
@@ -64,15 +69,27 @@ class SettleResults:
             log.warning("paid after the hold was gone; counted all the same", code=code, orders=retaken)
 
 
-def _last_actions(records: Iterable[Record]) -> dict[str, Action]:
-    """By order, what its last record asks for: they are in order, and each implies those before it."""
+def _allowed(asked: Action, row: OrderRow) -> Action | None:
+    """None for the charge of an order that has failed: its REFUNDED was told, or will be. Where a refund has begun that
+    may be so too, and only a hold that is still there is committed."""
+    if asked not in (Action.COMMIT, Action.CONFIRM):
+        return asked
+    if row.state not in OPEN_STATES | SOLD_STATES:
+        return None
+    return Action.CONFIRM if row.given_back else asked
+
+
+def _actions(records: Iterable[Record]) -> dict[str, Action]:
+    """By order, what its records ask for."""
     actions: dict[str, Action] = {}
     for record in records:
         try:
             result = PaymentResult.FromString(record.value)
             offer_of(result.order_id)
-            actions[result.order_id] = _ACTIONS[result.outcome]
+            action = _ACTIONS[result.outcome]
         except (DecodeError, ValueError, KeyError):
             # order_worker puts it into the dead-letter topic; once is enough.
             SKIPPED.inc()
+        else:
+            actions[result.order_id] = max(action, actions.get(result.order_id, action), key=_PRECEDENCE.index)
     return actions

@@ -40,6 +40,7 @@ class Action(StrEnum):
     """What `settle` does; `scripts/settle.lua` says it in full."""
 
     COMMIT = "commit"
+    CONFIRM = "confirm"
     RESTORE = "restore"
     FREE = "free"
     REFUND = "refund"

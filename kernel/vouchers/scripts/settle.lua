@@ -1,5 +1,6 @@
 -- Moves grants on; every move may be repeated. ARGV now action, then an order (each at most once): order_id user amount n
 --   commit   H -> C; without a record: C all the same, RETAKEN, since what was paid was given
+--   confirm  H -> C; without a record nothing: what is told late may meet a grant that was given back
 --   restore  without a record: H until now + n ms
 --   free     H -> gone, where it was taken n times (0: however often)
 --   refund   H or C -> gone
@@ -35,7 +36,7 @@ for at = FIXED + 1, #ARGV, FIELDS do
   local stored = redis.call('HGET', vhl, order_id)
   local h = stored and decode_hold(order_id, stored)
   local result, after = 'SKIPPED', nil
-  if action == 'commit' and not (h and h.state == 'C') then
+  if (action == 'commit' and not (h and h.state == 'C')) or (action == 'confirm' and h and h.state == 'H') then
     result = h and 'MOVED' or 'RETAKEN'
     if h then add('H', -h.amount, -1) else use(user, 1) end
     after = {state = 'C', user = h and h.user or user, amount = amount, expires = 0, take = h and h.take or 1, request = ''}

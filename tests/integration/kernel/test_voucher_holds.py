@@ -111,6 +111,18 @@ async def test_what_was_paid_after_its_hold_was_gone_is_counted_even_over_the_bu
     assert (await take(holds, "o3")).kind is TakeKind.SPENT
 
 
+async def test_what_is_told_late_confirms_a_hold_and_takes_none_anew(holds: RedisHolds, redis: Redis) -> None:
+    await opened(holds, Limits(budget_grants=1))
+    await take(holds, "o1")
+    grant = [Grant("o1", "ana", 100)]
+    assert await holds.settle(CODE, Action.CONFIRM, grant) == [MOVED]
+    assert await holds.settle(CODE, Action.CONFIRM, grant) == [SKIPPED]
+    assert (await book(redis))[0].committed_grants == 1
+    assert await holds.settle(CODE, Action.REFUND, grant) == [MOVED]
+    assert await holds.settle(CODE, Action.CONFIRM, grant) == [SKIPPED]
+    assert await book(redis) == (Counters(Limits(budget_grants=1), 0, 0, 0, 0), {}, {})
+
+
 async def test_a_voucher_that_redis_does_not_know_gives_nothing_and_settles_nothing(holds: RedisHolds) -> None:
     assert (await take(holds, "o1")).kind is TakeKind.CLOSED
     assert await holds.settle(CODE, Action.COMMIT, [Grant("o1", "ana", 1), Grant("o2", "bo", 1)]) == [CLOSED] * 2

@@ -58,6 +58,25 @@ async def test_what_is_paid_after_its_hold_was_given_back_is_counted(world: Worl
         assert (await world.counters(code)).committed_minor == 100
 
 
+async def test_what_was_refunded_is_free_though_paid_or_settled_is_told_after_it(world: World) -> None:
+    """The rows are PAID still: order_worker has read no REFUNDED yet. The last order tells when all was read."""
+    code = world.voucher(budget_grants=4)
+    async with world.promotions():
+        settled, repeated, taken_up, last = await held(world, code, 4)
+        await world.write("PAID", [settled, repeated, taken_up, last], code)
+        await world.tell("PAID", [settled, repeated, taken_up])
+        await world.becomes(code, held=1, committed=3)
+        await world.refund([settled, repeated])
+        await world.tell("REFUNDED", [settled, repeated])
+        await world.becomes(code, held=1, committed=1)
+        await world.tell("SETTLED", [settled])
+        await world.tell("PAID", [repeated])
+        await world.everything_is_read()
+        assert await world.grants(code) == (1, 1)
+        await world.tell("PAID", [last])
+        await world.becomes(code, held=0, committed=2)
+
+
 async def test_time_nominates_and_the_order_decides(world: World) -> None:
     code = world.voucher(budget_grants=9)
     async with world.promotions(promo_hold_seconds=0.3):

@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from redis.asyncio import Redis
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.offers import Offer
 from kernel.order_ids import new_order_id
-from kernel.schema import orders
+from kernel.payment_steps import REFUND, STARTED, key_of
+from kernel.schema import orders, payment_step
 from kernel.stock.redis_adapter import RedisStock
 from kernel.stock.results import ReserveKind, ReserveRequest
-from kernel.topics import PAYMENTS_RESULTS
+from kernel.topics import PARTITIONS, PAYMENTS_RESULTS, PROMO_SVC
 from kernel.vouchers import keys
 from kernel.vouchers.records import Counters, HoldState, read_counters, read_hold
 from meshkit.clock import wall_ms
@@ -121,6 +123,15 @@ class World:
         async with self.engine.begin() as connection:
             await connection.execute(update(orders).where(orders.c.order_id.in_(order_ids)).values(state=state))
 
+    async def refund(self, order_ids: Sequence[str]) -> None:
+        """As a cancel begins it, before its REFUNDED is told."""
+        now = wall_ms()
+        step = {"step": REFUND, "state": STARTED, "currency": "EUR", "amount_minor": 900, "reason": "cancelled"}
+        step |= {"deadline_ms": now, "created_ms": now, "updated_ms": now}
+        rows = [{**step, "order_id": each, "idempotency_key": key_of(each, REFUND)} for each in order_ids]
+        async with self.engine.begin() as connection:
+            await connection.execute(insert(payment_step), rows)
+
     async def tell(self, outcome: str, order_ids: Sequence[str]) -> None:
         """As payment_worker tells it."""
         results = [PaymentResult(order_id=each, outcome=OUTCOMES[outcome], at_ms=wall_ms()) for each in order_ids]
@@ -164,6 +175,22 @@ class World:
         except AssertionError:
             raise AssertionError(f"(held, committed) is {seen}, not {(held, committed)}") from None
 
+    async def everything_is_read(self) -> None:
+        """Until promo_svc has committed each result that was told."""
+        client = AIOKafkaConsumer(bootstrap_servers=self.mesh.settings.kafka, group_id=PROMO_SVC)
+        places = [TopicPartition(PAYMENTS_RESULTS, number) for number in range(PARTITIONS)]
+        await client.start()
+        try:
+            client.assign(places)
+            ends = await client.end_offsets(places)
+
+            async def read() -> bool:
+                return all([(await client.committed(place) or 0) >= ends[place] for place in places if ends[place]])
+
+            await eventually(read, within=15)
+        finally:
+            await client.stop()
+
     async def forget(self, code: str) -> None:
         """As a Redis that has lost the voucher."""
         await self.redis.delete(*keys.all_of(code))
@@ -187,5 +214,7 @@ async def _clean(world: World, redis: Redis) -> None:
     for voucher in world.vouchers:
         await world.forget(voucher["code"])
         await redis.srem(keys.REGISTRY, voucher["code"])
+    mine = select(orders.c.order_id).where(orders.c.offer_no == world.offer_no)
     async with world.engine.begin() as connection:
+        await connection.execute(delete(payment_step).where(payment_step.c.order_id.in_(mine)))
         await connection.execute(delete(orders).where(orders.c.offer_no == world.offer_no))
