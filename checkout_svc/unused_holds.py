@@ -32,9 +32,9 @@ class UnusedHolds:
         self._waiting: deque[pb.UnusedHold] = deque(maxlen=MOST)
 
     def add(self, voucher_code: str, quote: Quote) -> None:
-        """Only a hold that nobody else has. One taken again is an earlier call's too, who may be about to reserve with
-        it: its expiry decides."""
-        if quote.take == 1:
+        """promo_svc frees a hold that nobody else has. One taken again is an earlier call's too, who may be about to
+        reserve with it: that one it lets expire soon."""
+        if quote.take:
             hold = pb.UnusedHold(voucher_code=voucher_code, order_id=quote.order_id, take=quote.take)
             self._waiting.append(hold)
 

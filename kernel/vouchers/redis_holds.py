@@ -43,6 +43,7 @@ class Action(StrEnum):
     CONFIRM = "confirm"
     RESTORE = "restore"
     FREE = "free"
+    SHORTEN = "shorten"
     REFUND = "refund"
     KEEP = "keep"
 
@@ -56,7 +57,7 @@ class SettleKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One order's. `n`: the take (FREE; 0: any) or milliseconds (RESTORE, KEEP)."""
+    """One order's. `n`: the take (FREE, 0: any; SHORTEN) or milliseconds (RESTORE, KEEP)."""
 
     order_id: str
     user_id: str = ""

@@ -3,11 +3,14 @@
 --   confirm  H -> C; without a record nothing: what is told late may meet a grant that was given back
 --   restore  without a record: H until now + n ms
 --   free     H -> gone, where it was taken n times (0: however often)
+--   shorten  H stays, SHORT_MS at most, where it was taken n times
 --   refund   H or C -> gone
 --   keep     H stays, until now + n ms
 -- Returns an answer an order: MOVED, RETAKEN, SKIPPED (nothing to move), CLOSED (Redis does not know the voucher).
 local now, action = clock(ARGV[1]), ARGV[2]
 local FIXED, FIELDS = 2, 4
+-- Longer than any call that may be about to make an order of the hold; after it the row and the reservation are asked.
+local SHORT_MS = 5000
 local results = {}
 local names = {'held_minor', 'held_grants', 'committed_minor', 'committed_grants'}
 local values = redis.call('HMGET', vch, unpack(names))
@@ -48,6 +51,9 @@ for at = FIXED + 1, #ARGV, FIELDS do
   elseif action == 'keep' and h and h.state == 'H' then
     result, after = 'MOVED', h
     after.expires = now + n
+  elseif action == 'shorten' and h and h.state == 'H' and n == h.take then
+    result, after = 'MOVED', h
+    after.expires = math.min(h.expires, now + SHORT_MS)
   elseif h and ((action == 'free' and h.state == 'H' and (n == 0 or n == h.take)) or action == 'refund') then
     result = 'MOVED'
     add(h.state, -h.amount, -1)

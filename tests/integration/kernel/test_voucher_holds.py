@@ -155,6 +155,23 @@ async def test_what_has_expired_is_named_and_can_be_kept(holds: RedisHolds) -> N
     assert await holds.due(CODE, NOW + HOLD_MS, 9) == []
 
 
+async def test_a_hold_of_several_takes_can_be_shortened_by_the_last_alone(holds: RedisHolds, redis: Redis) -> None:
+    await opened(holds, Limits(budget_grants=9))
+    await take(holds, "o1", request="r1")
+    assert (await take(holds, "o1", request="r1")).take == 2
+    assert await holds.settle(CODE, Action.SHORTEN, [Grant("o1", n=1)]) == [SKIPPED]
+    assert await holds.due(CODE, NOW + HOLD_MS - 1, 9) == []
+    assert await holds.settle(CODE, Action.SHORTEN, [Grant("o1", n=2)]) == [MOVED]
+    assert await holds.due(CODE, NOW + 4_999, 9) == []
+    assert await holds.due(CODE, NOW + 5_000, 9) == [Grant("o1", "ana", 100, 2)]
+    await book(redis)
+    # Whoever takes it again has it for as long as anybody.
+    assert (await take(holds, "o1", request="r1")).take == 3
+    assert await holds.due(CODE, NOW + HOLD_MS - 1, 9) == []
+    await holds.settle(CODE, Action.COMMIT, [Grant("o1", "ana", 100)])
+    assert await holds.settle(CODE, Action.SHORTEN, [Grant("o1", n=3), Grant("o2", n=1)]) == [SKIPPED, SKIPPED]
+
+
 @pytest.mark.parametrize("seed", range(5))
 async def test_any_order_of_moves_stays_within_the_budget(holds: RedisHolds, redis: Redis, seed: int) -> None:
     print(f"seed {seed}")

@@ -77,6 +77,24 @@ async def test_what_was_refunded_is_free_though_paid_or_settled_is_told_after_it
         await world.becomes(code, held=0, committed=2)
 
 
+async def test_a_refused_request_that_was_tapped_twice_gives_its_hold_back_within_seconds(world: World) -> None:
+    code = world.voucher(budget_grants=3)
+    async with world.promotions():
+        unused = []
+        for _ in range(3):
+            request_id = str(uuid4())
+            taps = [await world.quote(code, request_id=request_id, request_hash="aa") for _ in range(2)]
+            unused += [pb.UnusedHold(voucher_code=code, order_id=each.order_id, take=each.take) for each in taps]
+        # One of them is being made an order of, by the call that took it first.
+        await world.reserve(unused[0].order_id)
+        assert await world.grants(code) == (3, 0)
+        assert (
+            await call(world.stub.FreeHolds, pb.FreeHoldsRequest(holds=unused), timeout=5, dependency="promo")
+        ).freed == 0
+        await world.becomes(code, held=1, committed=0)
+        assert [each.decode() for each in await world.redis.hkeys(f"vhl:{{v:{code}}}")] == [unused[0].order_id]
+
+
 async def test_time_nominates_and_the_order_decides(world: World) -> None:
     code = world.voucher(budget_grants=9)
     async with world.promotions(promo_hold_seconds=0.3):

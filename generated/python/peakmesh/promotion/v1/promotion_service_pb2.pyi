@@ -165,7 +165,9 @@ class UnusedHold(_message.Message):
     order_id: _builtins.str
     """The order it was for."""
     take: _builtins.int
-    """As it was quoted; 1 where the answer was not seen. A hold that was taken again since is left alone."""
+    """As it was quoted; 1 where the answer was not seen. A hold that was taken again since is left alone; one of several
+    takes expires within 5 s, unless an order has come of it by then.
+    """
     def __init__(
         self,
         *,
