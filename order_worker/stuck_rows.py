@@ -6,10 +6,10 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.order_states import OrderState
+from kernel.order_states import TERMINAL_STATES, OrderState
 from kernel.payment_steps import DEBIT, STUCK, TAKING_BACK
 from kernel.schema import orders, payment_step
 from order_worker.stuck import StuckKind, StuckOrder
@@ -33,10 +33,12 @@ class Since:
 async def stuck_steps(connection: AsyncConnection, after: str, count: int) -> list[StuckOrder]:
     """The first `count` orders with steps that stick, each with all of them."""
     step = payment_step.c
+    # What an order that has ended was to be given, and a provider refused: once it is cancelled nobody owes it.
+    owed = or_(step.step.in_(TAKING_BACK), orders.c.state.not_in([state.value for state in TERMINAL_STATES]))
     query = (
         select(*_COLUMNS, step.step, step.reason, step.updated_ms)
         .join_from(payment_step, orders, step.order_id == orders.c.order_id)
-        .where(step.state == STUCK, step.order_id > after)
+        .where(step.state == STUCK, step.order_id > after, owed)
         .order_by(step.order_id, step.step)
         .limit(_MOST_STEPS * count)
     )

@@ -120,6 +120,22 @@ async def test_each_is_listed_for_its_own_reason(world: World, desk: Desk) -> No
     assert told.advice
 
 
+async def test_what_was_to_be_given_sticks_no_more_once_the_order_was_given_back(world: World, desk: Desk) -> None:
+    _, placed = await written(world, 3)
+    refunded, owed, cancelled = placed
+    for order, state in ((refunded, "REFUNDED"), (owed, "REFUNDED"), (cancelled, "CANCELLED")):
+        await set_state(world, [order], state)
+        for step in ("booking", "invoice", "coins"):
+            await set_step(world, order.order_id, step, "STUCK", "refused")
+    await set_step(world, owed.order_id, "credit", "STUCK", "no such invoice")
+    listed = await desk.stuck()
+    assert [each.order_id in listed for each in placed] == [False, True, False]
+    found = listed[owed.order_id]
+    assert (pb.StuckKind.Name(found.kind), list(found.steps)) == ("STUCK_KIND_REFUND", ["credit"])
+    with pytest.raises(IllegalState):
+        await desk.resolve(refunded.order_id)
+
+
 async def test_resolving_tells_payment_again_and_leaves_its_name_in_the_journal(world: World, desk: Desk) -> None:
     _, [order] = await written(world, 1)
     await set_state(world, [order], "PAID")
