@@ -19,6 +19,17 @@ from typing import ClassVar
 
 from grpc import StatusCode
 
+# An error travels in trailing metadata, its words twice. gRPC refuses more than 8 KiB of it, and that would be all the
+# caller is told: words, metadata and fields have so much each.
+MOST_BYTES = 1_200
+MOST_VIOLATIONS = 20
+
+
+def cut(text: str, most_bytes: int) -> str:
+    """`text`, or as much of it as fits, with a sign that it goes on."""
+    encoded = text.encode(errors="replace")
+    return text if len(encoded) <= most_bytes else encoded[: most_bytes - 3].decode(errors="ignore") + "…"
+
 
 class PeakmeshError(Exception):
     """A refusal with a reason. `retry_after` is in seconds and becomes RetryInfo."""
@@ -36,14 +47,19 @@ class PeakmeshError(Exception):
 
 
 class InvalidFields(PeakmeshError):
-    """Fields that are missing or out of range: (path, what is wrong) each."""
+    """Fields that are missing or out of range: (path, what is wrong) each; the first of them where they are many."""
 
     reason = "INVALID_FIELD"
     code = StatusCode.INVALID_ARGUMENT
 
-    def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
-        super().__init__("; ".join(f"{field}: {what}" for field, what in violations))
-        self.violations = tuple(violations)
+    def __init__(self, violations: Sequence[tuple[str, str]], *, message: str = "") -> None:
+        listed = [(cut(field, 200), cut(what, 200)) for field, what in violations[:MOST_VIOLATIONS]]
+        while sum(len(field.encode()) + len(what.encode()) for field, what in listed) > MOST_BYTES:
+            listed.pop()
+        left = len(violations) - len(listed)
+        words = "; ".join(f"{field}: {what}" for field, what in listed)
+        super().__init__(message or (f"{cut(words, MOST_BYTES - 40)}; and {left} more" if left else words))
+        self.violations = tuple(listed)
 
 
 class Undecodable(PeakmeshError):

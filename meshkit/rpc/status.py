@@ -7,7 +7,7 @@ from google.rpc import error_details_pb2 as details
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
-from meshkit.errors import BY_REASON, DependencyUnavailable, InvalidFields, Overloaded, PeakmeshError
+from meshkit.errors import BY_REASON, MOST_BYTES, DependencyUnavailable, InvalidFields, Overloaded, PeakmeshError, cut
 
 DOMAIN = "peakmesh"
 STATUS_KEY = "grpc-status-details-bin"
@@ -17,8 +17,10 @@ _CODES = {code.value[0]: code for code in StatusCode}
 
 def to_status(error: PeakmeshError) -> Status:
     """Words for people, reasons for programs. INTERNAL withholds its detail: that is in the log."""
-    message = error.message if error.code is not StatusCode.INTERNAL else "internal error"
-    parts: list[Message] = [details.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
+    message = cut(error.message, MOST_BYTES) if error.code is not StatusCode.INTERNAL else "internal error"
+    share = MOST_BYTES // max(1, len(error.metadata))
+    metadata = {name: cut(value, share) for name, value in error.metadata.items()}
+    parts: list[Message] = [details.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
     if isinstance(error, InvalidFields):
         violation = details.BadRequest.FieldViolation
         listed = [violation(field=field, description=what) for field, what in error.violations]
@@ -50,7 +52,8 @@ def from_status(status: Status, dependency: str) -> PeakmeshError:
         code = _CODES[status.code]
         return DependencyUnavailable(dependency, f"{dependency}: {code.name} {status.message}", status=code)
     if kind_of_error is InvalidFields:
-        return InvalidFields([(each.field, each.description) for each in fields.field_violations])
+        listed = [(each.field, each.description) for each in fields.field_violations]
+        return InvalidFields(listed, message=status.message)
     if kind_of_error is DependencyUnavailable:
         return DependencyUnavailable(info.metadata.get("dependency", dependency), status.message)
     after = retry.retry_delay.ToNanoseconds() / 1e9 if retry.HasField("retry_delay") else None

@@ -9,7 +9,15 @@ import grpc
 import pytest
 from grpc import StatusCode
 
-from meshkit.errors import FeatureDisabled, InvalidFields, Overloaded, PeakmeshError, RoleRequired, Unauthenticated
+from meshkit.errors import (
+    FeatureDisabled,
+    InvalidFields,
+    Overloaded,
+    PeakmeshError,
+    ProductNotFound,
+    RoleRequired,
+    Unauthenticated,
+)
 from meshkit.identity import Role, TokenIssuer, TokenVerifier, create_keys
 from meshkit.rpc.client import call, channel
 from meshkit.rpc.edge import Access, AtOnce, caller
@@ -27,6 +35,10 @@ class Promotions(rpc.PromotionServiceServicer):
         match request.voucher_code:
             case "invalid":
                 raise InvalidFields([("sku", "bad")])
+            case "much":
+                raise ProductNotFound("x" * 100_000, metadata={"sku": "x" * 100_000})
+            case "many":
+                raise InvalidFields([(f"products[{n}].seller_id", "must be 1 to 64 letters") for n in range(1_000)])
             case "full":
                 raise Overloaded("full", retry_after=2.0)
             case "defect":
@@ -71,6 +83,16 @@ async def _quote(to: grpc.aio.Channel, voucher: str, token: str) -> pb.QuoteProm
 async def test_the_caller_is_the_tokens_subject(served: tuple[grpc.aio.Channel, TokenIssuer]) -> None:
     to, issuer = served
     assert (await _quote(to, "", issuer.issue("ana", Role.BUYER))).reason == "ana"
+
+
+async def test_an_error_larger_than_its_trailers_arrives_cut(served: tuple[grpc.aio.Channel, TokenIssuer]) -> None:
+    to, issuer = served
+    buyer = issuer.issue("ana", Role.BUYER)
+    with pytest.raises(ProductNotFound, match="x…"):
+        await _quote(to, "much", buyer)
+    with pytest.raises(InvalidFields, match="and 980 more") as raised:
+        await _quote(to, "many", buyer)
+    assert len(raised.value.violations) == 20
 
 
 async def test_refusals_arrive_typed(served: tuple[grpc.aio.Channel, TokenIssuer]) -> None:
