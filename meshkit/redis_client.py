@@ -4,12 +4,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
+
+
+class NotMasterError(RedisError):
+    """The server is a replica: what it holds may be old, and its epoch is the same. Not repeated by the client."""
 
 
 @asynccontextmanager
 async def redis_pool(url: str, *, max_connections: int = 16, timeout: float = 2.0) -> AsyncIterator[Redis]:
-    """Raw bytes both ways. `timeout` bounds connecting and each reply: past it the outcome of a write is unknown."""
+    """Raw bytes both ways. `timeout` bounds connecting and each reply: past it the outcome of a write is unknown.
+
+    A call that needs a new connection raises NotMasterError where that leads to a replica.
+    """
     pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
         url,
         max_connections=max_connections,
@@ -17,6 +26,7 @@ async def redis_pool(url: str, *, max_connections: int = 16, timeout: float = 2.
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
         retry_on_timeout=False,
+        redis_connect_func=_connect_to_master,
         # Where they are on, the pool hands out connections that the server has closed: after a restart of Redis every
         # pooled one failed its next caller once, 11 s later still.
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
@@ -27,3 +37,12 @@ async def redis_pool(url: str, *, max_connections: int = 16, timeout: float = 2.
     finally:
         await client.aclose()
         await pool.disconnect()
+
+
+async def _connect_to_master(connection: AbstractConnection) -> None:
+    """One round trip a connection. A replica answers reads: what it holds may be old, and no reply says so."""
+    await connection.on_connect()
+    await connection.send_command("ROLE")
+    role, *_ = await connection.read_response()
+    if role != b"master":
+        raise NotMasterError(f"{connection!r} leads to a replica ({role.decode()}), and only a master is asked")
