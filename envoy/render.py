@@ -42,6 +42,7 @@ def render(settings: Settings) -> str:
         ports=settings.ports,
         gateway_address=settings.gateway_address,
         cors_origin=settings.cors_origin,
+        request_seconds=settings.request_seconds,
         logs=settings.run_dir.resolve() / "logs",
         jwks=settings.jwks.resolve(),
         issuer=ISSUER,

@@ -145,11 +145,11 @@ def _free_ports() -> Ports:
 
 
 @contextmanager
-def running_envoy(run_dir: Path) -> Iterator[Mesh]:
-    """`python -m envoy` in a folder and on ports of its own, from ready to stopped."""
+def running_envoy(run_dir: Path, **settings: str) -> Iterator[Mesh]:
+    """`python -m envoy` in a folder and on ports of its own, from ready to stopped. `settings`: of its environment."""
     ports = _free_ports()
     create_keys(run_dir / "identity")
-    environment = os.environ | {"PEAKMESH_PORT_BASE": str(ports.base), "PEAKMESH_RUN_DIR": str(run_dir)}
+    environment = os.environ | {"PEAKMESH_PORT_BASE": str(ports.base), "PEAKMESH_RUN_DIR": str(run_dir)} | settings
     with (run_dir / "envoy.out").open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "envoy"], env=environment, stdout=out, stderr=out)
     mesh = Mesh(ports, run_dir)

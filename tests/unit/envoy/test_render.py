@@ -204,6 +204,10 @@ def test_what_grpc_cannot_read_is_refused_at_both_doors_before_anything_is_route
         assert refused == [f"{header}-refused" for header in BAD_HEADERS]
 
 
+def test_a_request_has_its_time_at_both_doors(config: dict[str, Any]) -> None:
+    assert [manager(config, door)["request_timeout"] for door in ("gateway", "operators")] == ["30.0s", "30.0s"]
+
+
 def test_callers_that_share_a_connection_share_no_header_table(config: dict[str, Any]) -> None:
     for each in config["static_resources"]["clusters"]:
         [options] = each["typed_extension_protocol_options"].values()
