@@ -4,17 +4,21 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from kernel.payment_steps import AFTER_PIVOT, DEBIT, QUOTE, REFUND, key_of
+from kernel.payment_steps import BOOKING, COINS, CREDIT, DEBIT, INVOICE, QUOTE, REFUND, REVOKE, UNBOOK, key_of
 from tools.audit.trace_event import Event
 
-# What was done under which key, and the columns worth telling.
-_TABLES = {
+_MONEY = "amount_minor || ' ' || currency"
+# Each table of the journal with a line an order: under which step's key, what was done, and the columns worth telling.
+TABLES = {
     "quotes": (QUOTE, "quoted", "price_minor || ' ' || currency || ', zone ' || zone"),
-    "debits": (DEBIT, "debit", "state || ' ' || amount_minor || ' ' || currency || ' ' || reason"),
-    "refunds": (REFUND, "refund", "transfer_id"),
-    "bookings": (AFTER_PIVOT[0], "booked", "tracking_number"),
-    "invoices": (AFTER_PIVOT[1], "invoiced", "'number ' || invoice_number || ', ' || amount_minor || ' ' || currency"),
-    "grants": (AFTER_PIVOT[2], "coins granted", "coins || ' coins'"),
+    "debits": (DEBIT, "debit", f"state || ' ' || {_MONEY} || ' ' || reason"),
+    "bookings": (BOOKING, "booked", "tracking_number"),
+    "invoices": (INVOICE, "invoiced", f"'number ' || invoice_number || ', ' || {_MONEY}"),
+    "grants": (COINS, "coins granted", "coins || ' coins'"),
+    "unbookings": (UNBOOK, "unbooked", "outcome || ' ' || tracking_number"),
+    "refunds": (REFUND, "refunded", "transfer_id"),
+    "credit_notes": (CREDIT, "credit note", f"'number ' || credit_note_number || ', ' || {_MONEY}"),
+    "revocations": (REVOKE, "coins revoked", "coins || ' coins'"),
 }
 
 
@@ -22,7 +26,7 @@ def read_books(path: Path, order_id: str) -> list[Event]:
     """Raises sqlite3.Error."""
     events = []
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as books:
-        for table, (step, what, said) in _TABLES.items():
+        for table, (step, what, said) in TABLES.items():
             query = f"SELECT at_ms, {said} FROM {table} WHERE key = ?"  # noqa: S608 names of ours
             for at_ms, detail in books.execute(query, (key_of(order_id, step),)):
                 events.append(Event(at_ms, "provider", what, str(detail).strip()))
