@@ -20,7 +20,7 @@ from tests.e2e.shop import Shop
 from tools.devstack import Mesh
 
 UNITS, BUYERS = 100, 300
-COMMAND = ["sale", "run", "--units", str(UNITS), "--buyers", str(BUYERS), "--rate", "100", "--drain-rate", "40"]
+COMMAND = ["sale", "run", "--units", str(UNITS), "--buyers", str(BUYERS), "--rate", "100", "--drain-rate", "20"]
 
 
 async def _intake_end(bootstrap: str) -> int:

@@ -17,6 +17,7 @@ from tools.cli.console import AsJson, err, out, print_json, ran, table, told
 from tools.cli.progress import Progress
 from tools.cli.token import issuer
 from tools.sale.run import SaleRun, Surroundings
+from tools.sale.schedule import Curve, rate_for
 from tools.sale.shape import DEFAULT_BUYERS, DEFAULT_UNITS, Shape
 
 app = typer.Typer(help="Flash sales: run one whole, or open, watch, pause and close one.", no_args_is_help=True)
@@ -28,10 +29,13 @@ app.command()(sale_report.compare)
 def run(
     units: Annotated[int, typer.Option(help="units on sale")] = DEFAULT_UNITS,
     buyers: Annotated[int, typer.Option(help="buyers, one tap each")] = DEFAULT_BUYERS,
-    rate: Annotated[float | None, typer.Option(help="taps a second; default: half of a short calibration")] = None,
-    duration: Annotated[float | None, typer.Option(help="seconds; instead of --rate: buyers ÷ duration")] = None,
+    shape: Annotated[Curve, typer.Option(help="surge: a peak at the opening, then a long tail")] = Curve.SURGE,
+    rate: Annotated[
+        float | None, typer.Option(help="taps a second, at a surge's peak; default: by a short calibration")
+    ] = None,
+    duration: Annotated[float | None, typer.Option(help="seconds the crowd takes, instead of --rate")] = None,
     processes: Annotated[int, typer.Option(help="load generator processes")] = 2,
-    drain_rate: Annotated[float | None, typer.Option(help="orders a second into SQL; default: rate ÷ 3")] = None,
+    drain_rate: Annotated[float | None, typer.Option(help="orders a second into SQL; default: rate ÷ 5")] = None,
     vouchers: Annotated[float, typer.Option(help="share of buyers with a voucher, 0 to 1")] = 0.0,
     seed: Annotated[int, typer.Option(help="of the arrivals")] = 1,
     as_json: AsJson = False,
@@ -40,11 +44,11 @@ def run(
     settings = ProcessSettings()
     with told():
         if duration is not None:
-            rate = buyers / duration if duration > 0 else 0.0
-        shape = Shape(units, buyers, rate, processes, drain_rate, vouchers, seed=seed)
+            rate = rate_for(shape, buyers, duration)
+        asked = Shape(units, buyers, rate, processes, drain_rate, vouchers, seed=seed, curve=shape)
         issuer(settings)
     setup_logging("sale", "warning")
-    verdict = _run(settings, shape)
+    verdict = _run(settings, asked)
     if as_json:
         print_json(verdict)
     else:

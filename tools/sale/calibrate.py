@@ -11,20 +11,22 @@ from tools.sale.crowd import Crowd
 from tools.sale.history import read
 from tools.sale.load import buyers, split
 from tools.sale.operator import Operator
+from tools.sale.schedule import Curve
 from tools.sale.verdict import last_answers
 from tools.sale.watch import Watch
 
 # Accepted taps, since they cost the most: a loop of refusals would promise twice what the first seconds can take.
 SECONDS, CONCURRENCY, BUYERS = 2.0, 16, 4_000
-SHARE = 0.5
+# A flat crowd stays where it is for the whole sale; a surge for some seconds, and half of that on average.
+SHARE = {Curve.FLAT: 0.5, Curve.SURGE: 0.75}
 DRAINED_WITHIN = 60.0
 
 
 async def calibrated_rate(
     operator: Operator, engine: AsyncEngine, issuer: TokenIssuer, target: str, sku: str, processes: int, folder: Path
 ) -> float:
-    """Arrivals a second that leave this machine room: SHARE of what the closed loop reached. Returns once what it
-    bought has ended, so that it costs the sale nothing. Raises TimeoutError where it does not end."""
+    """Accepted taps a second that a closed loop reached. Returns once what it bought has ended, so that it costs the
+    sale nothing. Raises TimeoutError where it does not end."""
     sale = await operator.open_sale(sku, BUYERS, 1)
     people = buyers(issuer, sale.sale_id, [0.0] * BUYERS, 0.0, 1)
     specs = split(target, sale, people, time.time(), processes, folder)
@@ -33,7 +35,7 @@ async def calibrated_rate(
     await operator.close_sale(sale.sale_id)
     history = read([Path(spec.history) for spec in specs])
     times = [entry["t"] for entry in history]
-    rate = SHARE * len(last_answers(history)) / max(float(max(times) - min(times)), 0.1)
+    rate = len(last_answers(history)) / max(float(max(times) - min(times)), 0.1)
     watch = Watch(engine, sale.sale_id, crowd, time.time())
     await watch.drained(crowd.counts["accepted"], DRAINED_WITHIN, lambda _: None)
     return rate

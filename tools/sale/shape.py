@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 
+from tools.sale.schedule import Curve
+
 DEFAULT_UNITS, DEFAULT_BUYERS = 2_000, 10_000
-# Slower than the crowd on purpose: two thirds of the units wait in Kafka at the peak that the database never sees.
-DRAIN_SHARE = 1 / 3
+# Slower than the crowd on purpose: three quarters of the units wait in Kafka at the peak that the database never sees.
+DRAIN_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Shape:
-    """`rate`: arrivals a second, None: half of what a calibration finds. `drain_rate`: orders a second into the
-    database, None: DRAIN_SHARE of the rate. `vouchers`: share of buyers with one.
+    """`rate`: taps a second at the peak, None: a share of what a calibration finds. `drain_rate`: orders a second into
+    the database, None: DRAIN_SHARE of the rate. `vouchers`: share of buyers with one.
 
     Raises ValueError naming the option that is out of range.
     """
@@ -23,6 +25,7 @@ class Shape:
     vouchers: float = 0.0
     sku: str = ""
     seed: int = 1
+    curve: Curve = Curve.SURGE
 
     def __post_init__(self) -> None:
         checks = {

@@ -52,13 +52,14 @@ def judge(
     samples: Sequence[Sample],
     times: Sequence[OrderTimes],
     audit: Mapping[str, str],
-    asked: Mapping[str, float],
+    asked: Mapping[str, Any],
     checkout_ms: Mapping[str, float | None],
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
     """verdict.json. `holds` needs the whole audit, every accepted order persisted and ended, and no oversell.
 
-    `asked`: taps a second, and orders a second into the database. `checkout_ms`: quantiles of its own histogram.
+    `asked`: the crowd's shape, taps a second, and orders a second into the database. `checkout_ms`: quantiles of
+    checkout's own histogram.
     """
     final, by_outcome, last = last_answers(history), latencies(history), samples[-1]
     orders = {entry["order_id"] for entry in final.values() if entry["outcome"] == "QUEUED"}
