@@ -1,6 +1,7 @@
 """`peakmesh audit`: were the promises kept?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from meshkit.settings import ProcessSettings
 from tools.audit.report import AuditReport, Verdict
 from tools.audit.run import run_audit
 from tools.cli.console import AsJson, out, print_json, ran, table
+from tools.sale.verdict import AuditLines
 
 STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNKNOWN: "yellow"}
 
@@ -40,7 +42,7 @@ def show(report: AuditReport) -> None:
     out.print("exit status", report.exit_code)
 
 
-async def verdicts(settings: ProcessSettings, sale: str, histories: Sequence[Path]) -> Mapping[str, str]:
-    """What a sale run asks: each invariant's verdict."""
+async def audit_lines(settings: ProcessSettings, sale: str, histories: Sequence[Path]) -> AuditLines:
+    """What a sale run asks: a line an invariant."""
     report = await run_audit(settings, sale, histories)
-    return {line.invariant: line.verdict.value for line in report.lines}
+    return [asdict(line) | {"verdict": line.verdict.value} for line in report.lines]

@@ -12,7 +12,7 @@ from meshkit.log import setup_logging
 from meshkit.settings import ProcessSettings
 from tools import devstack
 from tools.cli import preflight, sale_desk, sale_report
-from tools.cli.audit import verdicts
+from tools.cli.audit import audit_lines
 from tools.cli.console import AsJson, err, out, print_json, ran, table, told
 from tools.cli.progress import Progress
 from tools.cli.token import issuer
@@ -65,7 +65,7 @@ def _pace(rate: float | None) -> None:
 def _run(settings: ProcessSettings, shape: Shape) -> dict[str, Any]:
     terminal = sys.stderr.isatty()
     progress = Progress(lambda line: err.print(line, highlight=False, soft_wrap=True), plain=not terminal)
-    around = Surroundings(partial(verdicts, settings), _pace, progress.say, progress.show)
+    around = Surroundings(partial(audit_lines, settings), _pace, progress.say, progress.show)
     sale = SaleRun(settings, shape, around)
     if not terminal:
         return ran(sale())
@@ -74,11 +74,11 @@ def _run(settings: ProcessSettings, shape: Shape) -> dict[str, Any]:
 
 
 def _show_verdict(settings: ProcessSettings, verdict: dict[str, Any]) -> None:
-    counts = ("offered", "accepted", "pending", "sold_out", "errors", "persisted", "paid", "payment_failed", "oversold")
+    counts = ("offered", "accepted", "persisted", "paid", "payment_failed", "oversold")
     table(*counts, rows=[[str(verdict[name]) for name in counts]])
-    latency = verdict["latency_ms"]
-    rows = [[kind, *(f"{latency[kind][name]}" for name in ("p50", "p99", "p999"))] for kind in latency]
-    table("latency ms", "p50", "p99", "p99.9", rows=rows)
+    figures = ("count", "p50", "p99", "p999")
+    rows = [[outcome, *(str(each[name]) for name in figures)] for outcome, each in verdict["outcomes"].items()]
+    table("told", "buyers", "p50 ms", "p99 ms", "p99.9 ms", rows=rows)
     delay, late = verdict["consistency_delay_ms"], verdict["late_send_ms"]["p99"]
     out.print(
         f"peak backlog {verdict['peak_backlog']} · drained in {verdict['drain_seconds']} s at {verdict['drain_rate']}/s"

@@ -7,10 +7,10 @@ from typing import Any
 FIGURES = (
     *("units", "offered", "accepted", "errors", "oversold", "peak_backlog"),
     *("accept_rate", "drain_rate", "drain_seconds"),
-    *(f"latency_ms.{kind}.{name}" for kind in ("accepted", "sold_out") for name in ("p50", "p99", "p999")),
     *("late_send_ms.p99", "consistency_delay_ms.p50", "consistency_delay_ms.p99"),
     *(f"stages_ms.{stage}.p99" for stage in ("checkout", "queue", "settle")),
 )
+OF_OUTCOME = ("count", "p50", "p99", "p999")
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,10 @@ class Line:
 
 
 def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Line]:
-    """A line a figure of the verdict; one that an older verdict lacks is None."""
-    return [_line(figure, _value(first, figure), _value(second, figure)) for figure in FIGURES]
+    """A line a figure; one that either verdict lacks (an outcome nobody was told, an older verdict) is None there."""
+    told = dict.fromkeys(outcome for verdict in (first, second) for outcome in verdict.get("outcomes", {}))
+    figures = [*FIGURES, *(f"outcomes.{outcome}.{name}" for outcome in told for name in OF_OUTCOME)]
+    return [_line(figure, _value(first, figure), _value(second, figure)) for figure in figures]
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from tools.sale.watch import Sample
 
 INK, CROWD, ACCEPTED, ROWS, PAID, BACKLOG = "#22303c", "#cfd8e0", "#e4572e", "#1b7f79", "#8a9a2b", "#3d5a80"
+# By what they stand for, for a page beside the picture.
+COLOURS = {"ink": INK, "crowd": CROWD, "accepted": ACCEPTED, "rows": ROWS, "paid": PAID, "backlog": BACKLOG}
 WINDOW_SECONDS = 1.0
 
 
@@ -54,9 +56,9 @@ def draw(samples: Sequence[Sample], verdict: Mapping[str, Any], to: Path | IO[by
         upper.set_title(_story(verdict), loc="left", fontsize=13, fontweight="bold", pad=34)
     upper.legend(frameon=False, loc="lower left", bbox_to_anchor=(-0.01, 0.995), ncols=form.columns, fontsize=11)
     for axes in (upper, lower):
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.grid(axis="y", color="#e6ebef")
         axes.set_axisbelow(True)
-        axes.set_ylim(bottom=0)
         axes.set_xlim(0, max(1.0, samples[-1].at))
         axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
@@ -73,11 +75,30 @@ def _story(verdict: Mapping[str, Any]) -> str:
 
 def _draw_rates(axes: Axes, samples: Sequence[Sample]) -> None:
     at = [sample.at for sample in samples]
-    axes.fill_between(at, rates(samples, lambda s: s.offered), color=CROWD, label="offered: taps on “Buy”")
-    axes.plot(at, rates(samples, lambda s: s.accepted), color=ACCEPTED, lw=2, label="accepted: told QUEUED")
-    axes.plot(at, rates(samples, lambda s: s.paid), color=PAID, lw=1.4, ls=(0, (3, 2)), label="paid")
-    axes.plot(at, rates(samples, lambda s: s.persisted), color=ROWS, lw=3, label="persisted: rows written")
+    taps = rates(samples, lambda s: s.offered)
+    axes.fill_between(at, taps, color=CROWD, label="offered: taps on “Buy”")
+    _line(axes, samples, lambda s: s.accepted, color=ACCEPTED, lw=2.4, label="accepted: told QUEUED")
+    _line(axes, samples, lambda s: s.paid, color=PAID, lw=1.4, ls=(0, (3, 2)), label="paid")
+    _line(axes, samples, lambda s: s.persisted, color=ROWS, lw=3.2, label="persisted: rows written")
     axes.set_ylabel("orders a second")
+    axes.set_ylim(0, 1.12 * max([1.0, *taps]))
+    if samples[-1].sold_out:
+        sold_out = next(sample.at for sample in samples if sample.accepted == samples[-1].accepted)
+        axes.annotate(
+            f"sold out after {sold_out:.0f} s",
+            (sold_out, max(taps)),
+            xytext=(16, 2),
+            textcoords="offset points",
+            color=ACCEPTED,
+            fontweight="bold",
+        )
+
+
+def _line(axes: Axes, samples: Sequence[Sample], of: Callable[[Sample], int], **look: Any) -> None:
+    """Ends where its last one came: along the axis it would tell nothing."""
+    last = next(place for place, sample in enumerate(samples) if of(sample) == of(samples[-1]))
+    until = next((n for n in range(last, len(samples)) if samples[n].at > samples[last].at + WINDOW_SECONDS), last)
+    axes.plot([s.at for s in samples[: until + 1]], rates(samples, of)[: until + 1], **look)
 
 
 def _draw_backlog(axes: Axes, samples: Sequence[Sample]) -> None:
@@ -85,6 +106,7 @@ def _draw_backlog(axes: Axes, samples: Sequence[Sample]) -> None:
     axes.set_ylabel("waiting in Kafka")
     axes.set_xlabel("seconds since the sale opened")
     peak = max(samples, key=lambda sample: sample.backlog)
+    axes.set_ylim(0, 1.12 * max(1, peak.backlog))
     if peak.backlog:
         axes.annotate(
             f"{peak.backlog:,} orders, {peak.at:.0f} s after the start",

@@ -31,11 +31,11 @@ from tools.sale.schedule import Curve, Surge, arrivals
 from tools.sale.seller import seller_figures, seller_of
 from tools.sale.server_times import quantiles_ms, read_buckets
 from tools.sale.shape import DRAIN_SHARE, Shape
-from tools.sale.verdict import BODY, judge
+from tools.sale.verdict import BODY, AuditLines, judge
 from tools.sale.watch import Sample, Watch
 
-# (sale_id, the clients' histories) → each invariant's verdict.
-Audit = Callable[[str, Sequence[Path]], Awaitable[Mapping[str, str]]]
+# (sale_id, the clients' histories) → a line an invariant.
+Audit = Callable[[str, Sequence[Path]], Awaitable[AuditLines]]
 PRODUCT = Product(
     sku="flash-phone", name="Flash phone", unit_price=from_minor(49_900, "EUR"), weight_grams=450, seller_id="peakmesh"
 )
@@ -98,14 +98,14 @@ class SaleRun:
         await self._drain(watch, drain_rate)
         await operator.close_sale(sale.sale_id)
         self.around.say("auditing …")
-        verdicts = await self._audited(sale.sale_id, histories)
+        audit = await self._audited(sale.sale_id, histories)
         verdict = judge(
             sale_id=sale.sale_id,
             units=self.shape.units,
             history=read(histories),
             samples=watch.samples,
             times=await settled_orders(engine, sale.sale_id),
-            audit=verdicts,
+            audit=audit,
             asked={"shape": self.shape.curve.value, "rate": round(rate, 1), "drain_rate": drain_rate},
             checkout_ms=quantiles_ms(before, after, BODY),
             origin=origin(),
@@ -158,13 +158,14 @@ class SaleRun:
             await asyncio.wait([watching])
         return watch, [Path(spec.history) for spec in specs]
 
-    async def _audited(self, sale_id: str, histories: Sequence[Path]) -> Mapping[str, str]:
+    async def _audited(self, sale_id: str, histories: Sequence[Path]) -> AuditLines:
         """Offsets are committed, and Redis follows, a moment after the last row: so it may ask again for a while."""
         until = time.monotonic() + AUDIT_WITHIN
         while True:
-            verdicts = await self.around.audit(sale_id, histories)
-            if set(verdicts.values()) <= {"holds", "not_applicable"} or time.monotonic() > until:
-                return verdicts
+            lines = await self.around.audit(sale_id, histories)
+            good = all(line["verdict"] in ("holds", "not_applicable") for line in lines)
+            if good or time.monotonic() > until:
+                return lines
             await asyncio.sleep(0.5)
 
 

@@ -9,6 +9,8 @@ from tools.sale.rows import OrderTimes, stages
 from tools.sale.watch import Sample
 
 History = Sequence[Mapping[str, Any]]
+# An invariant's `invariant` (I1 …), `verdict`, `title` and `detail` each.
+AuditLines = Sequence[Mapping[str, str]]
 
 
 def percentiles(values: Sequence[float], names: Mapping[str, float]) -> dict[str, float | None]:
@@ -37,6 +39,12 @@ def latencies(history: History) -> dict[str, list[float]]:
     return found
 
 
+def outcomes(history: History) -> dict[str, dict[str, Any]]:
+    """By what buyers were told at last, the most frequent first: how many, and how long it took them to know."""
+    found = sorted(latencies(history).items(), key=lambda each: (-len(each[1]), each[0]))
+    return {outcome: {"count": len(times)} | percentiles(times, TAIL) for outcome, times in found}
+
+
 def consistency_delays(history: History, times: Sequence[OrderTimes]) -> list[float]:
     """Milliseconds from the answer QUEUED to TO_SHIP."""
     settled_ms = {each.order_id: each.ended_ms for each in times}
@@ -51,7 +59,7 @@ def judge(
     history: History,
     samples: Sequence[Sample],
     times: Sequence[OrderTimes],
-    audit: Mapping[str, str],
+    audit: AuditLines,
     asked: Mapping[str, Any],
     checkout_ms: Mapping[str, float | None],
     origin: Mapping[str, Any],
@@ -78,6 +86,7 @@ def judge(
         "payment_failed": last.payment_failed,
         "oversold": max(0, last.paid - units),
         "peak_backlog": max(sample.backlog for sample in samples),
+        "outcomes": outcomes(history),
         "latency_ms": {
             "accepted": percentiles(by_outcome["QUEUED"], TAIL),
             "sold_out": percentiles(by_outcome["SOLD_OUT"], TAIL),
@@ -90,10 +99,11 @@ def judge(
         "consistency_delay_ms": percentiles(consistency_delays(history, times), BODY),
         "asked": dict(asked),
         "stages_ms": {"checkout": dict(checkout_ms)} | {at: percentiles(ms, BODY) for at, ms in stages(times).items()},
-        "audit": dict(audit),
+        "audit": {line["invariant"]: line["verdict"] for line in audit},
+        "audit_lines": [dict(line) for line in audit],
     }
     why = list(_disagreements(told, last))
-    return told | {"verdict": _verdict(set(audit.values()), why), "why": why} | dict(origin)
+    return told | {"verdict": _verdict({line["verdict"] for line in audit}, why), "why": why} | dict(origin)
 
 
 def _disagreements(told: Mapping[str, Any], last: Sample) -> Iterator[str]:

@@ -13,7 +13,7 @@ LAST = Sample(
     at=9.0, offered=4, accepted=2, pending=0, sold_out=2, errors=0, persisted=2, paid=2, ended=2, payment_failed=0
 )
 SAMPLES = [replace(LAST, at=1.0, accepted=2, persisted=0, paid=0, ended=0), replace(LAST, at=5.0, ended=1), LAST]
-HOLDS = {f"I{number}": "holds" for number in range(1, 13)}
+HOLDS = {f"I{number}": "holds" for number in range(1, 14)}
 
 
 def _call(request: str, outcome: str, at: float, latency: float, order: str = "") -> list[dict[str, Any]]:
@@ -38,18 +38,25 @@ HISTORY = [
     *_call("r3", "SOLD_OUT", 100.2, 2.0),
     *_call("r4", "SOLD_OUT", 100.3, 4.0),
 ]
+UNLUCKY = [
+    *_call("r5", "LIMIT_REACHED", 100.4, 7.0),
+    *_call("r6", "DEADLINE", 100.4, 5000.0),
+    *_call("r7", "PENDING", 100.4, 900.0, "o7"),
+]
 
 
-def _judge(samples: list[Sample] = SAMPLES, audit: dict[str, str] = HOLDS, units: int = 2) -> dict[str, Any]:
+def _judge(
+    samples: list[Sample] = SAMPLES, audit: dict[str, str] = HOLDS, history: list[dict[str, Any]] = HISTORY
+) -> dict[str, Any]:
     return judge(
         sale_id="sale",
-        units=units,
-        history=HISTORY,
+        units=2,
+        history=history,
         samples=samples,
         times=[OrderTimes("o1", 100_010, 100_500, 101_010), OrderTimes("o2", 103_000, 104_000, 105_400)],
-        asked={"rate": 10.0, "drain_rate": 3.0},
+        asked={"shape": "surge", "rate": 10.0, "drain_rate": 3.0},
         checkout_ms={"p50": 5.0, "p99": 25.0},
-        audit=audit,
+        audit=[{"invariant": name, "verdict": said, "title": "t", "detail": ""} for name, said in audit.items()],
         origin={"commit": "abc", "machine": {}},
     )
 
@@ -68,10 +75,20 @@ def test_what_was_told_and_what_became_of_it() -> None:
     assert verdict["verdict"] == "holds"
 
 
+def test_every_kind_of_answer_has_its_count_and_its_latencies() -> None:
+    told = _judge(history=[*HISTORY, *UNLUCKY])["outcomes"]
+    assert list(told) == ["QUEUED", "SOLD_OUT", "DEADLINE", "LIMIT_REACHED", "PENDING"]
+    assert told["SOLD_OUT"] == {"count": 2, "p50": 2.0, "p99": 4.0, "p999": 4.0}
+    assert told["LIMIT_REACHED"] == {"count": 1, "p50": 7.0, "p99": 7.0, "p999": 7.0}
+    assert told["DEADLINE"]["p99"] == 5000.0
+    assert told["PENDING"]["p50"] == 900.0
+
+
 def test_every_field_of_the_verdict_is_there() -> None:
     promised = (
         "sale_id units offered accepted pending sold_out errors persisted paid payment_failed peak_backlog latency_ms"
-        " late_send_ms accept_rate drain_seconds drain_rate consistency_delay_ms audit verdict commit machine"
+        " late_send_ms accept_rate drain_seconds drain_rate consistency_delay_ms outcomes audit audit_lines"
+        " verdict commit machine"
     )
     assert set(promised.split()) <= set(_judge())
 
