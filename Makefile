@@ -72,8 +72,8 @@ sale: setup ## run a whole flash sale and audit it; a mesh that was not running 
 	@$(PY) -m tools.devstack during -- $(BIN)/peakmesh sale run
 
 clean: ## stop the mesh and remove its data; what `make setup` installed stays
-	@if [ -x $(PY) ]; then $(PY) -m tools.devstack clean; fi
-	@rm -rf .run .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@if [ -x $(BIN)/peakmesh ]; then $(BIN)/peakmesh clean --all; fi
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/.installed: requirements.lock pyproject.toml | $(LOGS)
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: Python 3.11 or newer is needed: set PYTHON3=<its path>" >&2; exit 1; }

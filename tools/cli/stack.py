@@ -14,10 +14,16 @@ from tools.cli.console import AsJson, fail, out, print_json, ran, table, told
 DEMO_CATALOG = Path(__file__).with_name("demo_catalog.csv")
 
 
-def up() -> None:
+def up(
+    only: Annotated[str, typer.Option(help="processes, with commas; what they need starts too")] = "",
+) -> None:
     """Start the mesh and import the demo catalogue; what runs already stays."""
     with told():
-        seconds = devstack.up(progress=lambda line: out.print(line, highlight=False))
+        names = only.split(",") if only else None
+        seconds = devstack.up(only=names, progress=lambda line: out.print(line, highlight=False))
+    if names:
+        out.print(f"ready in {seconds:.1f} s", highlight=False)
+        return
     imported = ran(import_file(ProcessSettings(), DEMO_CATALOG))
     products = imported.added + imported.repriced + imported.unchanged
     ports = ProcessSettings().ports

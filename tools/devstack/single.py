@@ -85,7 +85,7 @@ def _entry(name: str, mesh: Mesh) -> Entry:
     if state.failure:
         raise DevstackError(state.failure)
     if name not in state.processes:
-        raise DevstackError(f"{name} was not started in this mesh: `python -m tools.devstack up --only {name}`.")
+        raise DevstackError(f"{name} was not started in this mesh: `peakmesh up --only {name}`.")
     return state.processes[name]
 
 
