@@ -13,6 +13,7 @@ from rich.table import Table
 
 from meshkit.errors import PeakmeshError
 from tools.devstack import DevstackError
+from tools.sale.crowd import GeneratorError
 
 T = TypeVar("T")
 # On a pipe nobody folds lines: an order_id cut short is of no use.
@@ -29,7 +30,7 @@ def told() -> Iterator[None]:
         yield
     except PeakmeshError as error:
         fail(f"{error.reason}: {error.message}")
-    except (DevstackError, FileNotFoundError, ValueError, TimeoutError) as error:
+    except (DevstackError, GeneratorError, FileNotFoundError, ValueError, TimeoutError) as error:
         fail(str(error) or type(error).__name__)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

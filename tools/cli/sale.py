@@ -1,5 +1,6 @@
 """`peakmesh sale …`: run one whole, or operate one by hand."""
 
+import signal
 import sys
 from functools import partial
 from typing import Annotated, Any
@@ -48,6 +49,8 @@ def run(
         asked = Shape(units, buyers, rate, processes, drain_rate, vouchers, seed=seed, curve=shape)
         issuer(settings)
     setup_logging("sale", "warning")
+    # Ended by its parent it leaves the mesh as Ctrl-C does: the sale closed, no generator, order_worker's usual pace.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     verdict = _run(settings, asked)
     if as_json:
         print_json(verdict)

@@ -31,8 +31,10 @@ async def calibrated_rate(
     people = buyers(issuer, sale.sale_id, [0.0] * BUYERS, 0.0, 1)
     specs = split(target, sale, people, time.time(), processes, folder)
     crowd = Crowd(folder)
-    await crowd.run([replace(spec, concurrency=CONCURRENCY, seconds=SECONDS) for spec in specs])
-    await operator.close_sale(sale.sale_id)
+    try:
+        await crowd.run([replace(spec, concurrency=CONCURRENCY, seconds=SECONDS) for spec in specs])
+    finally:
+        await operator.close_sale(sale.sale_id)
     history = read([Path(spec.history) for spec in specs])
     times = [entry["t"] for entry in history]
     rate = len(last_answers(history)) / max(float(max(times) - min(times)), 0.1)

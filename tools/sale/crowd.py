@@ -30,11 +30,17 @@ class Crowd:
         return total
 
     async def run(self, specs: Sequence[LoadSpec]) -> None:
-        """Until every buyer has a final answer. Raises GeneratorError."""
+        """Until every buyer has a final answer. Raises GeneratorError; the other generators are ended then."""
         self._latest = [{} for _ in specs]
-        async with asyncio.TaskGroup() as group:
-            for number, spec in enumerate(specs):
-                group.create_task(self._one(number, spec))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, spec in enumerate(specs):
+                    group.create_task(self._one(number, spec))
+        except* GeneratorError as failed:
+            first = failed.exceptions[0]
+        else:
+            return
+        raise first
 
     async def _one(self, number: int, spec: LoadSpec) -> None:
         path = self._folder / f"load-{number}.json"

@@ -19,7 +19,7 @@ from peakmesh.ops.v1.ops_service_pb2 import Product, Sale
 from tools.sale.calibrate import SHARE, calibrated_rate
 from tools.sale.crowd import Crowd
 from tools.sale.history import read
-from tools.sale.kept import KEPT, forget_old_sales
+from tools.sale.kept import KEPT, forget_old_sales, running
 from tools.sale.load import buyers, split
 from tools.sale.operator import Operator, operating
 from tools.sale.origin import origin
@@ -90,27 +90,46 @@ class SaleRun:
         folder.mkdir(parents=True)
         taps = f"{self.shape.units} units, {self.shape.buyers} buyers, {self._words(rate)}"
         self.around.say(f"{sale.sale_id}: {taps}, drained at {drain_rate:.0f} a second")
-        before = await read_buckets(self.settings)
-        watch, histories = await self._sell(engine, sale, rate, folder)
-        after = await read_buckets(self.settings)
-        async with redis_pool(self.settings.redis) as redis:
-            memory = await sale_order_parts(engine, redis, sale.sale_id)
-        await self._drain(watch, drain_rate)
-        await operator.close_sale(sale.sale_id)
+        with running(folder):
+            before = await read_buckets(self.settings)
+            try:
+                watch, histories = await self._sell(engine, sale, rate, folder)
+                after = await read_buckets(self.settings)
+                async with redis_pool(self.settings.redis) as redis:
+                    memory = await sale_order_parts(engine, redis, sale.sale_id)
+                await self._drain(watch, drain_rate)
+            finally:
+                # After Ctrl-C too: a sale left open would go on selling to nobody's knowledge.
+                await operator.close_sale(sale.sale_id)
+            checkout_ms = quantiles_ms(before, after, BODY)
+            return await self._judged(engine, watch, histories, folder, rate, drain_rate, checkout_ms, memory)
+
+    async def _judged(
+        self,
+        engine: AsyncEngine,
+        watch: Watch,
+        histories: list[Path],
+        folder: Path,
+        rate: float,
+        drain_rate: float,
+        checkout_ms: Mapping[str, float | None],
+        memory: Mapping[str, int],
+    ) -> dict[str, Any]:
         self.around.say("auditing …")
-        audit = await self._audited(sale.sale_id, histories)
+        audit = await self._audited(watch.sale_id, histories)
         verdict = judge(
-            sale_id=sale.sale_id,
+            sale_id=watch.sale_id,
             units=self.shape.units,
             history=read(histories),
             samples=watch.samples,
-            times=await settled_orders(engine, sale.sale_id),
+            times=await settled_orders(engine, watch.sale_id),
             audit=audit,
             asked={"shape": self.shape.curve.value, "rate": round(rate, 1), "drain_rate": drain_rate},
-            checkout_ms=quantiles_ms(before, after, BODY),
+            checkout_ms=checkout_ms,
             origin=origin(),
         )
-        verdict["redis_bytes_an_order"] = {"all": round(sum(memory.values()))} | memory
+        verdict["redis_bytes_an_order"] = {"all": round(sum(memory.values()))} | dict(memory)
+        sku = self.shape.sku or PRODUCT.sku
         seller = await seller_of(engine, sku)
         verdict["seller"] = await seller_figures(self.target, self.issuer, seller, sku, watch.started)
         _keep(folder, verdict, watch)
