@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tools.devstack.servers import mariadb
 from tools.devstack.spec import Mesh
+from tools.http import get
 
 PROBE_TOPIC = "devstack.probe"
 _TRY_SECONDS = 5.0
@@ -79,22 +80,11 @@ async def grpc_serves(mesh: Mesh, port: str) -> None:
 
 async def worker_is_ready(mesh: Mesh, port: str) -> None:
     """A worker has no server of its own: its `/metrics` says `peakmesh_ready 1` once it has joined its group."""
-    page = await _get(mesh.ports[port], "/metrics")
+    page = await asyncio.to_thread(get, mesh.ports[port], "/metrics")
     if not any(line.startswith("peakmesh_ready") and line.endswith(" 1.0") for line in page.splitlines()):
         raise NotReadyError("peakmesh_ready is not 1")
 
 
 async def envoy_is_live(mesh: Mesh) -> None:
-    if "LIVE" not in await _get(mesh.ports["admin"], "/ready"):
+    if "LIVE" not in await asyncio.to_thread(get, mesh.ports["admin"], "/ready"):
         raise NotReadyError("/ready does not say LIVE")
-
-
-async def _get(port: int, path: str) -> str:
-    async with asyncio.timeout(_TRY_SECONDS):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-            await writer.drain()
-            return (await reader.read()).decode(errors="replace")
-        finally:
-            writer.close()

@@ -21,8 +21,8 @@ from peakmesh.provider.v1 import (
     wallet_service_pb2,
     wallet_service_pb2_grpc,
 )
+from tools.http import SECONDS
 from tools.preflight.facts import IdentityFacts
-from tools.preflight.http import SECONDS
 
 # A read under a key that nobody uses: "not found" is an answer.
 PROVIDERS: dict[str, tuple[Any, str, Any]] = {

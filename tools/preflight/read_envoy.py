@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meshkit.settings import ProcessSettings
+from tools.http import get
 from tools.preflight.facts import Certificate, EnvoyFacts
-from tools.preflight.http import get
 
 
 async def read_envoy(settings: ProcessSettings) -> EnvoyFacts:

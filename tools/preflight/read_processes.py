@@ -8,7 +8,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from meshkit.settings import ProcessSettings
-from tools.preflight.http import SECONDS, get
+from tools.http import SECONDS, get
 
 # Process and the port that answers gRPC health, or, for a worker, /metrics.
 SERVERS = {

@@ -3,11 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from meshkit.settings import ProcessSettings
+from tools.http import get
 
 _HISTOGRAM, _METHOD = "grpc_server_handling_seconds", "PlaceOrder"
 # Upper bound in seconds → calls at or below it, over all processes.
@@ -17,18 +17,13 @@ Buckets = Mapping[float, float]
 async def read_buckets(settings: ProcessSettings) -> Buckets:
     """Of both checkout processes. One that does not answer counts nothing: it may be restarting."""
     ports = [settings.ports[f"checkout_{index}_metrics"] for index in (0, 1)]
-    pages = await asyncio.gather(*(asyncio.to_thread(_page, port) for port in ports), return_exceptions=True)
+    asked = [asyncio.to_thread(get, port, "/metrics") for port in ports]
+    pages = await asyncio.gather(*asked, return_exceptions=True)
     total: Counter[float] = Counter()
     for page in pages:
         if isinstance(page, str):
             total.update(_buckets(page))
     return total
-
-
-def _page(port: int) -> str:
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2) as answer:
-        text: str = answer.read().decode()
-        return text
 
 
 def _buckets(page: str) -> dict[float, float]:
