@@ -21,6 +21,8 @@ _PIPE_WIDTH = 200
 out = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 err = Console(stderr=True)
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
+SaleId = Annotated[str, typer.Argument(help="as `sale open` printed it, or `sale list` does", show_default=False)]
+OrderId = Annotated[str, typer.Argument(help="as `order place` printed it, or `order list` does", show_default=False)]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`peakmesh fault set|ls|clear|run`: make a part of the running mesh slow or broken."""
+"""`peakmesh fault set|list|clear|run`: make a part of the running mesh slow or broken."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ def set_(
     target: Annotated[str, typer.Argument(help=NAMES)],
     abort: Annotated[str, typer.Option(help="a gRPC status instead of an answer: UNAVAILABLE, …")] = "",
     delay: Annotated[str, typer.Option(help="before the answer: 400ms, 1.5s")] = "",
-    percent: Annotated[int, typer.Option(help="of the calls")] = 100,
+    percent: Annotated[int, typer.Option(help="how many of the calls")] = 100,
     for_: Annotated[str, typer.Option("--for", help="how long: 60s, 2m; without it until `fault clear`")] = "",
 ) -> None:
     """Arm a fault, in place of one this target has."""
@@ -34,8 +34,9 @@ def set_(
     out.print(f"{target}: {fault.words}, {ends}", highlight=False)
 
 
-@app.command()
-def ls(as_json: AsJson = False) -> None:
+@app.command("list")
+@app.command("ls", help="The same as `list`.")
+def list_(as_json: AsJson = False) -> None:
     """What is armed now, and for how long."""
     settings = ProcessSettings()
     with told():

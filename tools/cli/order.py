@@ -20,7 +20,7 @@ from peakmesh.order.v1 import order_pb2, order_service_pb2
 from peakmesh.order.v1 import order_service_pb2_grpc as order_rpc
 from tools.cli import order_desk
 from tools.cli.buyer import ADDRESS, User, ask
-from tools.cli.console import AsJson, out, print_json, ran, table
+from tools.cli.console import AsJson, OrderId, out, print_json, ran, table
 from tools.cli.token import issuer
 from tools.sale.operator import operating
 
@@ -69,7 +69,7 @@ async def _place(settings: ProcessSettings, user: str, request: checkout.PlaceOr
 
 
 @app.command()
-def get(order_id: str, user: User = "demo-buyer", as_json: AsJson = False) -> None:
+def get(order_id: OrderId, user: User = "demo-buyer", as_json: AsJson = False) -> None:
     """One order, and how far it is."""
     request = order_service_pb2.GetOrderRequest(order_id=order_id)
     answer = ran(ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "GetOrder", request))
@@ -80,17 +80,23 @@ def get(order_id: str, user: User = "demo-buyer", as_json: AsJson = False) -> No
 def list_(
     user: User = "demo-buyer",
     page_size: Annotated[int, typer.Option(help="at most so many")] = 20,
+    page_token: Annotated[str, typer.Option(help="from the page before")] = "",
     as_json: AsJson = False,
 ) -> None:
     """A buyer's orders, newest first."""
-    request = order_service_pb2.ListOrdersRequest(page_size=page_size)
+    request = order_service_pb2.ListOrdersRequest(page_size=page_size, page_token=page_token)
     answer = ran(ask(ProcessSettings(), user, order_rpc.OrderServiceStub, "ListOrders", request))
+    if as_json:
+        print_json(MessageToDict(answer, preserving_proto_field_name=True))
+        return
     _show(list(answer.orders), as_json)
+    if answer.next_page_token:
+        out.print("more:", "--page-token", answer.next_page_token, highlight=False)
 
 
 @app.command()
 def watch(
-    order_id: str,
+    order_id: OrderId,
     user: User = "demo-buyer",
     timeout: Annotated[float, typer.Option(help="seconds until it gives up")] = 600.0,
     as_json: AsJson = False,
@@ -132,7 +138,7 @@ def _tell_move(order: order_pb2.Order, as_json: bool) -> None:
 
 @app.command()
 def cancel(
-    order_id: str,
+    order_id: OrderId,
     reason: Annotated[str, typer.Option(help="why, in your words")] = "",
     user: User = "demo-buyer",
     request_id: Annotated[str, typer.Option(help="kept over retries; made when empty")] = "",

@@ -7,17 +7,14 @@ import typer
 from google.protobuf.json_format import MessageToDict
 
 from meshkit.errors import OrderNotFound
-from meshkit.identity import Role
-from meshkit.rpc.client import call, channel
 from meshkit.settings import ProcessSettings
 from peakmesh.order.v1 import order_ops_service_pb2 as pb
 from peakmesh.order.v1 import order_ops_service_pb2_grpc as rpc
 from tools.audit.dead_letters import Letter, open_letters
 from tools.audit.trace import Trace, trace_order
-from tools.cli.console import AsJson, out, print_json, ran, table
-from tools.cli.token import issuer
+from tools.cli.console import AsJson, OrderId, out, print_json, ran, table
+from tools.cli.operator import ask
 
-TIMEOUT_SECONDS = 15.0
 PAGE = 200
 
 
@@ -50,7 +47,7 @@ async def _stuck(settings: ProcessSettings) -> tuple[list[pb.StuckOrder], list[L
     token = ""
     while True:
         request = pb.ListStuckOrdersRequest(page_size=PAGE, page_token=token)
-        page: pb.ListStuckOrdersResponse = await _ask(settings, "ListStuckOrders", request)
+        page: pb.ListStuckOrdersResponse = await _ask("ListStuckOrders", request)
         orders += page.orders
         token = page.next_page_token
         if not token:
@@ -60,14 +57,14 @@ async def _stuck(settings: ProcessSettings) -> tuple[list[pb.StuckOrder], list[L
 
 
 def resolve(
-    order_id: str,
+    order_id: OrderId,
     reason: Annotated[str, typer.Option(help="for the journal: why, in words")],
     request_id: Annotated[str, typer.Option(help="kept over retries; made when empty")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Do the one safe thing for an order that is stuck, and journal it."""
     request = pb.ResolveOrderRequest(request_id=request_id or str(uuid4()), order_id=order_id, reason=reason)
-    done: pb.ResolveOrderResponse = ran(_ask(ProcessSettings(), "ResolveOrder", request))
+    done: pb.ResolveOrderResponse = ran(_ask("ResolveOrder", request))
     if as_json:
         print_json(MessageToDict(done, preserving_proto_field_name=True))
     else:
@@ -75,15 +72,11 @@ def resolve(
         out.print(done.order_id, what, f"(it was {done.state})", highlight=False)
 
 
-async def _ask(settings: ProcessSettings, method: str, request: Any) -> Any:
-    metadata = (("authorization", f"Bearer {issuer(settings).issue('operator-cli', Role.OPERATOR)}"),)
-    async with channel(f"127.0.0.1:{settings.ports['operators']}") as to:
-        stub: Any = rpc.OrderOpsServiceStub(to)
-        asked = getattr(stub, method)
-        return await call(asked, request, timeout=TIMEOUT_SECONDS, dependency="order_worker", metadata=metadata)
+async def _ask(method: str, request: Any) -> Any:
+    return await ask(rpc.OrderOpsServiceStub, method, request, dependency="order_worker")
 
 
-def trace(order_id: str, as_json: AsJson = False) -> None:
+def trace(order_id: OrderId, as_json: AsJson = False) -> None:
     """Everything every system knows of one order, in one timeline."""
     traced = ran(_trace(order_id))
     if as_json:

@@ -18,7 +18,7 @@ app = typer.Typer(help="Find products as a buyer.", no_args_is_help=True)
 @app.command()
 def search(
     query: Annotated[str, typer.Argument(help="words; empty lists all products")] = "",
-    most: Annotated[int, typer.Option(help="at most so many", min=1)] = 20,
+    page_size: Annotated[int, typer.Option(help="at most so many", min=1)] = 20,
     in_stock: Annotated[bool, typer.Option("--in-stock", help="only what can be bought now")] = False,
     user: User = "demo-buyer",
     as_json: AsJson = False,
@@ -26,7 +26,7 @@ def search(
     """Products that match, best first."""
     state = pb.STOCK_STATE_IN_STOCK if in_stock else pb.STOCK_STATE_UNSPECIFIED
     request = pb.SearchProductsRequest(query=query, stock_state=state)
-    _show(ran(_pages(ProcessSettings(), user, request, most)), as_json)
+    _show(ran(_pages(ProcessSettings(), user, request, page_size)), as_json)
 
 
 async def _pages(
@@ -44,7 +44,9 @@ async def _pages(
 
 
 @app.command()
-def show(sku: str, user: User = "demo-buyer", as_json: AsJson = False) -> None:
+def show(
+    sku: Annotated[str, typer.Argument(help="the product")], user: User = "demo-buyer", as_json: AsJson = False
+) -> None:
     """One product, and whether it can be had."""
     request = pb.GetProductRequest(sku=sku)
     answer = ran(ask(ProcessSettings(), user, rpc.CatalogServiceStub, "GetProduct", request))

@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 
 from meshkit.settings import ProcessSettings
 from peakmesh.ops.v1 import ops_service_pb2 as pb
-from tools.cli.console import AsJson, out, print_json, ran, table, told
+from tools.cli.console import AsJson, SaleId, out, print_json, ran, table, told
 from tools.cli.sale_watch import watch_sale
 from tools.cli.times import parse_time
 from tools.cli.token import issuer
@@ -51,23 +51,23 @@ def opening(
     return request
 
 
-def close(sale_id: str, as_json: AsJson = False) -> None:
+def close(sale_id: SaleId, as_json: AsJson = False) -> None:
     """Take no more orders; those accepted go on."""
     show_sale(ran(_operate("close_sale", sale_id)), as_json)
 
 
-def pause(sale_id: str, as_json: AsJson = False) -> None:
+def pause(sale_id: SaleId, as_json: AsJson = False) -> None:
     """Take no orders until `resume`; those accepted go on."""
     show_sale(ran(_operate("pause_sale", sale_id)), as_json)
 
 
-def resume(sale_id: str, as_json: AsJson = False) -> None:
+def resume(sale_id: SaleId, as_json: AsJson = False) -> None:
     """Take orders again, within the sale's hours."""
     show_sale(ran(_operate("resume_sale", sale_id)), as_json)
 
 
 def show(
-    sale_id: str,
+    sale_id: SaleId,
     watch: Annotated[bool, typer.Option("--watch", help="each second, until Ctrl-C or until all is settled")] = False,
     as_json: AsJson = False,
 ) -> None:

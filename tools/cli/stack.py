@@ -75,7 +75,7 @@ def logs(
     process: Annotated[str, typer.Argument(help="as `peakmesh status` names it")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="go on showing what comes")] = False,
 ) -> None:
-    """The last lines of a process's log."""
+    """The last lines of a process's log, or of `supervisor`, which starts them."""
     with told():
         for line in devstack.logs(process, follow):
             print(line)

@@ -12,17 +12,13 @@ import typer
 from google.protobuf.json_format import MessageToDict
 
 from meshkit.errors import DeadlinePassed, DependencyUnavailable
-from meshkit.identity import Role
-from meshkit.rpc.client import call, channel
-from meshkit.settings import ProcessSettings
 from peakmesh.ops.v1 import tier_service_pb2 as pb
 from peakmesh.ops.v1 import tier_service_pb2_grpc as rpc
 from tools.cli.console import AsJson, err, fail, out, print_json, ran, table, told
-from tools.cli.token import issuer
+from tools.cli.operator import ask
 from tools.devstack.spec import ROOT
 
-app = typer.Typer(no_args_is_help=True, help="the governor's tier: show, explain, watch, log, check")
-TIMEOUT_SECONDS = 5.0
+app = typer.Typer(no_args_is_help=True, help="The governor's tier, and why it is what it is.")
 EVERY_SECONDS = 1.0
 # The leader looks each second; a standby would have taken over by now.
 NOBODY_LEADS_SECONDS = 5.0
@@ -154,9 +150,4 @@ def _as_dict(message: Any) -> dict[str, Any]:
 
 
 async def _ask(method: str, request: Any) -> Any:
-    settings = ProcessSettings()
-    metadata = (("authorization", f"Bearer {issuer(settings).issue('operator-cli', Role.OPERATOR)}"),)
-    async with channel(f"127.0.0.1:{settings.ports['operators']}") as to:
-        stub: Any = rpc.TierServiceStub(to)
-        asked = getattr(stub, method)
-        return await call(asked, request, timeout=TIMEOUT_SECONDS, dependency="governor", metadata=metadata)
+    return await ask(rpc.TierServiceStub, method, request)

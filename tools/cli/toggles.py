@@ -1,4 +1,4 @@
-"""`peakmesh toggles ls|set|clear|log|watch`: features switched off and on by hand."""
+"""`peakmesh toggles list|set|clear|log|watch`: features switched off and on by hand."""
 
 import json
 from enum import StrEnum
@@ -9,18 +9,14 @@ import typer
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 
-from meshkit.identity import Role, TokenIssuer
-from meshkit.rpc.client import call, channel
-from meshkit.settings import ProcessSettings
 from peakmesh.ops.v1 import toggle_service_pb2 as pb
 from peakmesh.ops.v1 import toggle_service_pb2_grpc as rpc
 from tools.cli.console import AsJson, out, print_json, ran, table, told
+from tools.cli.operator import ask
 from tools.cli.times import parse_span
 from tools.cli.toggles_watch import watch_toggles
-from tools.cli.token import issuer
 
 app = typer.Typer(help="Features switched off and on by hand, and why they are as they are.", no_args_is_help=True)
-TIMEOUT_SECONDS = 10.0
 Reason = Annotated[str, typer.Option(help="for the journal")]
 
 
@@ -29,10 +25,11 @@ class Switch(StrEnum):
     OFF = "off"
 
 
-@app.command("ls")
+@app.command("list")
+@app.command("ls", help="The same as `list`.")
 def list_(as_json: AsJson = False) -> None:
     """Every feature, in the order in which load switches them off."""
-    toggles = ran(ask("ListToggles", pb.ListTogglesRequest())).toggles
+    toggles = ran(_ask("ListToggles", pb.ListTogglesRequest())).toggles
     if as_json:
         print_json([as_dict(toggle) for toggle in toggles])
         return
@@ -41,7 +38,7 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command("set")
 def set_(
-    flag: Annotated[str, typer.Argument(help="as `ls` names it")],
+    flag: Annotated[str, typer.Argument(help="as `list` names it")],
     state: Annotated[Switch, typer.Argument(help="on or off")],
     reason: Reason,
     hold: Annotated[str, typer.Option("--for", help="90s, 10m, 2h, 1d; default: until `clear`")] = "",
@@ -52,26 +49,26 @@ def set_(
     with told():
         if hold:
             request.hold.CopyFrom(Duration(seconds=int(parse_span(hold, "--for").total_seconds())))
-    _show(ran(ask("SetToggle", request)).toggle, as_json)
+    _show(ran(_ask("SetToggle", request)).toggle, as_json)
 
 
 @app.command()
 def clear(
-    flag: Annotated[str, typer.Argument(help="as `ls` names it")], reason: Reason, as_json: AsJson = False
+    flag: Annotated[str, typer.Argument(help="as `list` names it")], reason: Reason, as_json: AsJson = False
 ) -> None:
     """Take an override away: the governor decides again."""
     request = pb.ClearToggleRequest(request_id=str(uuid4()), flag=flag, reason=reason)
-    _show(ran(ask("ClearToggle", request)).toggle, as_json)
+    _show(ran(_ask("ClearToggle", request)).toggle, as_json)
 
 
 @app.command()
 def log(
-    limit: Annotated[int, typer.Option(help="at most so many", min=1, max=500)] = 50,
+    page_size: Annotated[int, typer.Option(help="at most so many", min=1, max=500)] = 50,
     page_token: Annotated[str, typer.Option(help="from the page before")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Who changed what, why, and by which signal; newest first."""
-    page = ran(ask("ListToggleChanges", pb.ListToggleChangesRequest(page_size=limit, page_token=page_token)))
+    page = ran(_ask("ListToggleChanges", pb.ListToggleChangesRequest(page_size=page_size, page_token=page_token)))
     if as_json:
         print_json(as_dict(page))
         return
@@ -88,18 +85,11 @@ def watch(as_json: AsJson = False) -> None:
     def show(change: pb.ToggleChange) -> None:
         print(json.dumps(as_dict(change)) if as_json else line(change), flush=True)
 
-    watch_toggles(ask, show)
+    watch_toggles(_ask, show)
 
 
-async def ask(method: str, request: Any) -> Any:
-    """One call to the governor, as an operator."""
-    settings = ProcessSettings()
-    issuer(settings)
-    token = TokenIssuer(settings.identity_dir).issue("operator-cli", Role.OPERATOR)
-    async with channel(f"127.0.0.1:{settings.ports['operators']}") as to:
-        asked = getattr(rpc.ToggleServiceStub(to), method)
-        metadata = (("authorization", f"Bearer {token}"),)
-        return await call(asked, request, timeout=TIMEOUT_SECONDS, dependency="governor", metadata=metadata)
+async def _ask(method: str, request: Any) -> Any:
+    return await ask(rpc.ToggleServiceStub, method, request)
 
 
 def as_dict(message: Any) -> dict[str, Any]:

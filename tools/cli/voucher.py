@@ -1,21 +1,18 @@
 """`peakmesh voucher list`: what a buyer may take off a price."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from google.protobuf.json_format import MessageToDict
 
-from meshkit.identity import Role
 from meshkit.money import to_minor
-from meshkit.rpc.client import call, channel
 from meshkit.settings import ProcessSettings
 from peakmesh.promotion.v1 import promotion_service_pb2 as pb
 from peakmesh.promotion.v1 import promotion_service_pb2_grpc as rpc
+from tools.cli.buyer import User, ask
 from tools.cli.console import AsJson, print_json, ran, table
-from tools.cli.token import issuer
 
 app = typer.Typer(help="Vouchers, as a buyer sees them.", no_args_is_help=True)
-TIMEOUT_SECONDS = 10.0
 
 
 @app.callback()
@@ -25,7 +22,7 @@ def group() -> None:
 
 @app.command("list")
 def list_(
-    user: Annotated[str, typer.Option("--user", help="who would buy")] = "demo-buyer",
+    user: User = "demo-buyer",
     as_json: AsJson = False,
 ) -> None:
     """The vouchers a buyer could use now, with the uses they have left."""
@@ -49,19 +46,14 @@ def list_(
 
 
 async def _all(settings: ProcessSettings, user: str) -> list[pb.Voucher]:
-    metadata = (("authorization", f"Bearer {issuer(settings).issue(user, Role.BUYER)}"),)
     found: list[pb.Voucher] = []
     request = pb.ListVouchersRequest(page_size=200)
-    async with channel(f"127.0.0.1:{settings.ports['gateway']}") as to:
-        stub: Any = rpc.PromotionServiceStub(to)
-        while True:
-            page = await call(
-                stub.ListVouchers, request, timeout=TIMEOUT_SECONDS, dependency="the gateway", metadata=metadata
-            )
-            found += page.vouchers
-            request.page_token = page.next_page_token
-            if not request.page_token:
-                return found
+    while True:
+        page = await ask(settings, user, rpc.PromotionServiceStub, "ListVouchers", request)
+        found += page.vouchers
+        request.page_token = page.next_page_token
+        if not request.page_token:
+            return found
 
 
 def _benefit(voucher: pb.Voucher) -> str:

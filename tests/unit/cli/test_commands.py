@@ -1,15 +1,17 @@
 """The command line without a mesh: help, exit statuses, one line an error."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from meshkit.identity import TokenVerifier, create_keys
 from tools.cli.__main__ import app
 
 run = CliRunner()
-GROUPS = ("sale", "order", "token", "catalog", "voucher")
 
 
 @pytest.fixture
@@ -20,29 +22,35 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        [],
-        ["sale"],
-        ["order"],
-        ["cart"],
-        ["token"],
-        ["catalog"],
-        ["voucher"],
-        ["sale", "run"],
-        ["audit"],
-        ["up"],
-        ["order", "place"],
-        ["product", "search"],
-        ["fault"],
-        ["fault", "run"],
-    ],
-)
-def test_everything_has_help(command: list[str]) -> None:
-    told = run.invoke(app, [*command, "--help"])
+# What they print is no data: progress, a log, one word for a shell to take.
+WITHOUT_JSON = {"up", "down", "logs", "token issue", "sale report", "fault set", "fault clear"}
+
+
+def commands(command: Any, *words: str) -> Iterator[tuple[str, Any]]:
+    """Every command and group by its words."""
+    yield " ".join(words), command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *words, name)
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+LEAVES = {words: command for words, command in COMMANDS.items() if not hasattr(command, "commands")}
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_everything_has_help(words: str) -> None:
+    told = run.invoke(app, [*words.split(), "--help"])
     assert told.exit_code == 0
     assert "Usage" in told.output
+    assert (COMMANDS[words].help or "").rstrip().endswith(".")
+    assert [each.name for each in COMMANDS[words].params if not each.help] == []
+
+
+def test_what_prints_data_prints_it_as_json_too() -> None:
+    options = {words: {flag for each in command.params for flag in each.opts} for words, command in LEAVES.items()}
+    assert {words for words, flags in options.items() if "--json" not in flags} == WITHOUT_JSON
+    for words, flags in options.items():
+        assert "--page-token" not in flags or "--page-size" in flags, words
 
 
 @pytest.mark.parametrize(
@@ -75,6 +83,12 @@ def test_bad_usage_ends_with_2(command: list[str]) -> None:
         (["token", "issue", "--sub", "ana"], "peakmesh up"),
         (["token", "issue", "--sub", "a{b}"], "--sub"),
         (["status"], "peakmesh up"),
+        (["toggles", "list"], "peakmesh up"),
+        (["tier", "show"], "peakmesh up"),
+        (["sale", "report", "sale-none"], "no verdict of sale-none"),
+        (["sale", "compare", "sale-none", "sale-none"], "no verdict of sale-none"),
+        (["clean", "--all"], "holds no mesh's data"),
+        (["up", "--only", "nothing"], "There is no process nothing"),
     ],
 )
 def test_an_error_is_one_line_and_status_1(nowhere: Path, command: list[str], words: str) -> None:
