@@ -1,6 +1,7 @@
 """The preflight on the real mesh: quiet on a good evening, and red for what is really broken."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -14,6 +15,7 @@ from kernel.topics import GROUPS, ORDERS_INTAKE, RETENTION_MS
 from meshkit.redis_client import redis_pool
 from peakmesh.ops.v1 import ops_service_pb2 as ops
 from tests.e2e.shop import OpenSale, Shop
+from tests.e2e.terminal import peakmesh
 from tests.polling import eventually
 from tests.topic_settings import topic_config
 from tools.cli.__main__ import app
@@ -55,6 +57,16 @@ async def redis_config(shop: Shop, name: str, value: str, usual: str) -> AsyncIt
             yield
         finally:
             await redis.config_set(name, usual)
+
+
+async def test_a_good_evening_is_told_by_the_command_line(shop: Shop, sale: OpenSale) -> None:
+    told = await peakmesh("sale", "preflight", sale.sale_id, "--json")
+    report = json.loads(told.stdout)
+    levels = {line["level"] for line in report["lines"]}
+    assert told.exit_code == report["exit_code"] == (1 if "warning" in levels else 0)
+    assert "problem" not in levels
+    shown = await peakmesh("sale", "preflight", sale.sale_id)
+    assert (shown.exit_code, "what to do" in shown.output) == (told.exit_code, True)
 
 
 async def test_a_redis_that_may_forget_is_found(shop: Shop, sale: OpenSale) -> None:
