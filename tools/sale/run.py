@@ -16,7 +16,7 @@ from meshkit.money import from_minor
 from meshkit.redis_client import redis_pool
 from meshkit.settings import ProcessSettings
 from peakmesh.ops.v1.ops_service_pb2 import Product, Sale
-from tools.sale.calibrate import SHARE, calibrated_rate
+from tools.sale.calibrate import SHARE, SURGE_WITHIN, calibrated_rate
 from tools.sale.crowd import Crowd
 from tools.sale.history import read
 from tools.sale.kept import KEPT, forget_old_sales, running
@@ -27,7 +27,7 @@ from tools.sale.picture import draw
 from tools.sale.redis_memory import sale_order_parts
 from tools.sale.report import write_report
 from tools.sale.rows import settled_orders
-from tools.sale.schedule import Curve, Surge, arrivals
+from tools.sale.schedule import Curve, Flat, Surge, arrivals
 from tools.sale.seller import seller_figures, seller_of
 from tools.sale.server_times import quantiles_ms, read_buckets
 from tools.sale.shape import DRAIN_SHARE, Shape
@@ -88,12 +88,13 @@ class SaleRun:
         sale = await operator.open_sale(sku, self.shape.units, 1)
         folder = self.settings.run_dir / "sales" / sale.sale_id
         folder.mkdir(parents=True)
-        taps = f"{self.shape.units} units, {self.shape.buyers} buyers, {self._words(rate)}"
-        self.around.say(f"{sale.sale_id}: {taps}, drained at {drain_rate:.0f} a second")
+        taps = f"{self.shape.units} units, {self.shape.buyers} buyers, {rate:.0f} taps a second at the peak"
+        crowd = self._crowd(rate)
+        self.around.say(f"{sale.sale_id}: {taps}, {crowd.seconds:.0f} s of them, drained at {drain_rate:.0f} a second")
         with running(folder):
             before = await read_buckets(self.settings)
             try:
-                watch, histories = await self._sell(engine, sale, rate, folder)
+                watch, histories = await self._sell(engine, sale, crowd, folder)
                 after = await read_buckets(self.settings)
                 async with redis_pool(self.settings.redis) as redis:
                     memory = await sale_order_parts(engine, redis, sale.sale_id)
@@ -135,10 +136,11 @@ class SaleRun:
         _keep(folder, verdict, watch)
         return verdict
 
-    def _words(self, rate: float) -> str:
+    def _crowd(self, rate: float) -> Surge | Flat:
         if self.shape.curve is Curve.FLAT:
-            return f"{rate:.0f} taps a second"
-        return f"{rate:.0f} taps a second at the peak, the last after {Surge(self.shape.buyers, rate).seconds:.0f} s"
+            return Flat(self.shape.buyers, rate)
+        # Who names a rate gets the whole tail of it.
+        return Surge(self.shape.buyers, rate, None if self.shape.rate else SURGE_WITHIN)
 
     async def _drain(self, watch: Watch, drain_rate: float) -> None:
         """What does not end in time is judged as it stands then."""
@@ -161,9 +163,11 @@ class SaleRun:
         most = await calibrated_rate(operator, engine, self.issuer, self.target, sku, processes, folder)
         return SHARE[self.shape.curve] * most
 
-    async def _sell(self, engine: AsyncEngine, sale: Sale, rate: float, folder: Path) -> tuple[Watch, list[Path]]:
+    async def _sell(
+        self, engine: AsyncEngine, sale: Sale, taps: Surge | Flat, folder: Path
+    ) -> tuple[Watch, list[Path]]:
         """Sends the crowd and samples until every buyer has a final answer."""
-        times = arrivals(self.shape.buyers, rate, self.shape.seed, self.shape.curve)
+        times = arrivals(taps, self.shape.seed)
         people = buyers(self.issuer, sale.sale_id, times, self.shape.vouchers, self.shape.seed)
         start = time.time() + LEAD_SECONDS
         crowd = Crowd(folder)

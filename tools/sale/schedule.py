@@ -9,11 +9,11 @@ import numpy as np
 
 # The doors open: from nobody to the peak.
 RAMP_SECONDS = 2.0
-# After the peak the crowd falls to a tail of so much of it, by e in each DECAY share of the time that is left. On
-# average that is half of the peak: 10,000 buyers at 300 a second are through in 70 s, and a longer tail had `make sale`
-# run for minutes.
-TAIL, DECAY = 0.2, 0.4
-_AFTER = TAIL + (1 - TAIL) * DECAY * (1 - math.exp(-1 / DECAY))
+# After the peak the crowd thins out by e in each DECAY share of the time that is left, down to a tail. On average that
+# is LOW of the peak. Where that would take longer than there is time, the tail is higher, up to HIGH on average: above
+# it would be no mountain.
+DECAY, LOW, HIGH = 0.4, 0.5, 0.8
+_FALLEN = DECAY * (1 - math.exp(-1 / DECAY))
 # 35 ms apart in a usual sale; between two of them the rate is taken to be constant.
 _POINTS = 2_000
 
@@ -24,11 +24,30 @@ class Curve(StrEnum):
 
 
 @dataclass(frozen=True)
-class Surge:
-    """A crowd of `buyers` that comes in within RAMP_SECONDS to `peak` taps a second, and then thins out to a tail."""
+class Flat:
+    """A crowd of `buyers` at one rate, `peak` taps a second, throughout."""
 
     buyers: int
     peak: float
+
+    @property
+    def seconds(self) -> float:
+        return self.buyers / self.peak
+
+    def came(self, at: float) -> float:
+        return self.peak * at
+
+
+@dataclass(frozen=True)
+class Surge:
+    """A crowd of `buyers` that comes in within RAMP_SECONDS to `peak` taps a second, and then thins out to a tail.
+
+    `within`: the seconds there are for all of them, where a higher tail can make it so.
+    """
+
+    buyers: int
+    peak: float
+    within: float | None = None
 
     @property
     def ramp(self) -> float:
@@ -38,23 +57,40 @@ class Surge:
     @property
     def seconds(self) -> float:
         """When the last buyer is expected."""
-        return self.ramp + (self.buyers / self.peak - self.ramp / 2) / _AFTER
+        return self.ramp + self._after / self._mean
+
+    @property
+    def tail(self) -> float:
+        """What the crowd falls to, as a share of the peak."""
+        return (self._mean - _FALLEN) / (1 - _FALLEN)
 
     def rate(self, at: float) -> float:
         """Taps a second expected at a time; the tail goes on past `seconds`."""
         if at < self.ramp:
             return self.peak * max(at, 0.0) / self.ramp
         since = min(at, self.seconds) - self.ramp
-        return self.peak * (TAIL + (1 - TAIL) * math.exp(-since / self._fall))
+        return self.peak * (self.tail + (1 - self.tail) * math.exp(-since / self._fall))
 
     def came(self, at: float) -> float:
         """Buyers expected until then: the integral of `rate`; `buyers` at `seconds`."""
         if at < self.ramp:
             return self.peak * max(at, 0.0) ** 2 / (2 * self.ramp)
         since = min(at, self.seconds) - self.ramp
-        fallen = (1 - TAIL) * self._fall * (1 - math.exp(-since / self._fall))
+        fallen = (1 - self.tail) * self._fall * (1 - math.exp(-since / self._fall))
         late = max(at - self.seconds, 0.0) * self.rate(at)
-        return self.peak * (self.ramp / 2 + TAIL * since + fallen) + late
+        return self.peak * (self.ramp / 2 + self.tail * since + fallen) + late
+
+    @property
+    def _after(self) -> float:
+        """Seconds that those who come after the ramp would take at the peak's rate."""
+        return self.buyers / self.peak - self.ramp / 2
+
+    @property
+    def _mean(self) -> float:
+        """Of the rate after the ramp, as a share of the peak."""
+        if self.within is None:
+            return LOW
+        return min(max(self._after / max(self.within - self.ramp, 0.001), LOW), HIGH)
 
     @property
     def _fall(self) -> float:
@@ -67,31 +103,23 @@ def rate_for(curve: Curve, buyers: int, seconds: float) -> float:
         raise ValueError("--duration is out of range")
     if curve is Curve.FLAT:
         return buyers / seconds
-    ramp = min(RAMP_SECONDS, seconds / (1 + 1 / (2 * _AFTER)))
-    return buyers / (ramp / 2 + (seconds - ramp) * _AFTER)
+    ramp = min(RAMP_SECONDS, seconds / (1 + 1 / (2 * LOW)))
+    return buyers / (ramp / 2 + (seconds - ramp) * LOW)
 
 
-def arrivals(buyers: int, rate: float, seed: int, curve: Curve) -> list[float]:
-    """Seconds from the start, ascending: a Poisson process, the same for the same seed.
+def arrivals(crowd: Surge | Flat, seed: int) -> list[float]:
+    """Seconds from the start, ascending: a Poisson process of the crowd's rate, the same for the same seed.
 
-    FLAT: of `rate` a second. SURGE: with `rate` as its peak, made from a process of rate 1 by rescaling its time.
+    A process of rate 1 whose time is rescaled: each buyer comes when the expected number reaches theirs.
     """
     chance = random.Random(seed)
     at, counts = 0.0, []
-    for _ in range(buyers):
+    for _ in range(crowd.buyers):
         at += chance.expovariate(1)
         counts.append(at)
-    if curve is Curve.FLAT:
-        return [count / rate for count in counts]
-    return _rescaled(counts, Surge(buyers, rate))
-
-
-def _rescaled(counts: list[float], surge: Surge) -> list[float]:
-    """When the expected number of buyers reaches each count."""
-    end = surge.seconds
-    while surge.came(end) < counts[-1]:
-        end += surge.seconds
+    end = crowd.seconds
+    while crowd.came(end) < counts[-1]:
+        end += crowd.seconds
     times = np.linspace(0.0, end, _POINTS)
-    expected = [surge.came(at) for at in times.tolist()]
-    found: list[float] = np.interp(counts, expected, times).tolist()
+    found: list[float] = np.interp(counts, [crowd.came(at) for at in times.tolist()], times).tolist()
     return found

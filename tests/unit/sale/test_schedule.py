@@ -5,25 +5,35 @@ from itertools import pairwise
 
 import pytest
 
-from tools.sale.schedule import RAMP_SECONDS, TAIL, Curve, Surge, arrivals, rate_for
+from tools.sale.schedule import HIGH, RAMP_SECONDS, Curve, Flat, Surge, arrivals, rate_for
 from tools.sale.shape import Shape
 
 USUAL = Surge(buyers=10_000, peak=300.0)
 
 
-@pytest.mark.parametrize("curve", Curve)
-def test_the_same_seed_brings_the_same_crowd(curve: Curve) -> None:
-    assert arrivals(500, 100, 7, curve) == arrivals(500, 100, 7, curve)
-    assert arrivals(500, 100, 7, curve) != arrivals(500, 100, 8, curve)
+@pytest.mark.parametrize("crowd", [Flat(500, 100.0), Surge(500, 100.0)], ids=str)
+def test_the_same_seed_brings_the_same_crowd(crowd: Flat | Surge) -> None:
+    assert arrivals(crowd, 7) == arrivals(crowd, 7)
+    assert arrivals(crowd, 7) != arrivals(crowd, 8)
 
 
 def test_a_flat_crowd_comes_at_its_rate_and_in_order() -> None:
-    times = arrivals(20_000, 400, seed=1, curve=Curve.FLAT)
+    times = arrivals(Flat(20_000, 400.0), seed=1)
     assert times == sorted(times)
     assert 20_000 / times[-1] == pytest.approx(400, rel=0.05)
 
 
-@pytest.mark.parametrize("surge", [USUAL, Surge(100, 1_000.0), Surge(1_000, 2_000.0), Surge(1_000_000, 500.0)], ids=str)
+@pytest.mark.parametrize(
+    "surge",
+    [
+        USUAL,
+        Surge(10_000, 300.0, within=55.0),
+        Surge(100, 1_000.0),
+        Surge(1_000, 2_000.0, 0.1),
+        Surge(1_000_000, 500.0),
+    ],
+    ids=str,
+)
 def test_a_surges_rate_adds_up_to_its_buyers(surge: Surge) -> None:
     steps = 20_000
     width = surge.seconds / steps
@@ -38,18 +48,24 @@ def test_a_surge_is_at_its_peak_when_its_ramp_ends_and_never_above() -> None:
     assert max(rates) == USUAL.rate(RAMP_SECONDS) == USUAL.peak
     assert rates[:200] == sorted(rates[:200])
     assert rates[200:] == sorted(rates[200:], reverse=True)
-    assert rates[-1] > TAIL * USUAL.peak
+    assert rates[-1] > USUAL.tail * USUAL.peak
 
 
-def test_a_surge_is_through_in_little_more_than_a_minute() -> None:
-    """What `make sale` has; a flat crowd at two thirds of the rate takes 50 s."""
-    assert 60 < USUAL.seconds < 75
+def test_where_time_is_short_the_tail_is_higher_and_the_peak_the_same() -> None:
+    assert USUAL.seconds == pytest.approx(66.7, abs=0.1)
+    short = Surge(10_000, 300.0, within=55.0)
+    assert short.seconds == pytest.approx(55.0)
+    assert short.rate(RAMP_SECONDS) == 300.0
+    assert USUAL.tail < short.tail < 0.5
+    slow = Surge(10_000, 150.0, within=55.0)
+    assert slow.seconds == pytest.approx(RAMP_SECONDS + (10_000 / 150 - 1) / HIGH), "a mountain it stays"
+    assert Surge(1_000, 300.0, within=55.0).seconds == Surge(1_000, 300.0).seconds, "who has time has the whole tail"
 
 
 def test_a_surges_buyers_come_where_its_rate_is() -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
-    times = arrivals(USUAL.buyers, USUAL.peak, seed, Curve.SURGE)
+    times = arrivals(USUAL, seed)
     assert times == sorted(times)
     assert times[-1] == pytest.approx(USUAL.seconds, rel=0.1)
     # Without the last tenth, where a crowd of a fixed size is cut off.
