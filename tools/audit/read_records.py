@@ -13,8 +13,8 @@ from kernel.topics import TOPICS
 async def reader(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer without a group: it leaves no trace."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()

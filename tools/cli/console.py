@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from meshkit.errors import PeakmeshError
+from meshkit.errors import DependencyUnavailable, PeakmeshError
 from tools.devstack import DevstackError
 from tools.sale.crowd import GeneratorError
 
@@ -30,6 +30,8 @@ def told() -> Iterator[None]:
     """What went wrong, in one line and exit status 1; Ctrl-C is 130."""
     try:
         yield
+    except DependencyUnavailable as error:
+        fail(f"{error.reason}: {error.message}; does the mesh run? `peakmesh status` tells")
     except PeakmeshError as error:
         fail(f"{error.reason}: {error.message}")
     except (DevstackError, GeneratorError, FileNotFoundError, ValueError, TimeoutError) as error:

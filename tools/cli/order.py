@@ -10,6 +10,7 @@ import grpc
 import typer
 from google.protobuf.json_format import MessageToDict
 
+from meshkit.errors import DependencyUnavailable
 from meshkit.identity import Role
 from meshkit.money import to_minor
 from meshkit.rpc.client import channel, typed_error
@@ -122,7 +123,9 @@ async def _watch(settings: ProcessSettings, user: str, order_id: str, timeout: f
                 ended = True
             except grpc.aio.AioRpcError as error:
                 refusal = typed_error(error, "the gateway")
-                if refusal.retry_after is None:
+                # A process that restarts is no reason to stop watching; a first look that reaches nobody is.
+                nobody = told is None and isinstance(refusal, DependencyUnavailable)
+                if refusal.retry_after is None or nobody:
                     raise refusal from None
                 await asyncio.sleep(refusal.retry_after)
 

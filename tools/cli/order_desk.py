@@ -77,11 +77,16 @@ async def _ask(method: str, request: Any) -> Any:
 
 
 def trace(order_id: OrderId, as_json: AsJson = False) -> None:
-    """Everything every system knows of one order, in one timeline."""
+    """Everything every system knows of one order, in one timeline. Exit status 2 where a system could not be read."""
     traced = ran(_trace(order_id))
     if as_json:
         print_json(traced.to_json())
-        return
+    else:
+        _show_trace(traced)
+    raise typer.Exit(2 if traced.unread else 0)
+
+
+def _show_trace(traced: Trace) -> None:
     rows = [[event.time, event.source, event.what, event.detail] for event in traced.events]
     table("time", "where", "what", "detail", rows=rows)
     for source, why in traced.unread.items():

@@ -1,5 +1,6 @@
 """The command line without a mesh: help, exit statuses, one line an error."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from meshkit.identity import TokenVerifier, create_keys
 from tools.cli.__main__ import app
 
 run = CliRunner()
+ORDER = "01900000-0000-8000-8000-000000000000"
 
 
 @pytest.fixture
@@ -97,6 +99,37 @@ def test_an_error_is_one_line_and_status_1(nowhere: Path, command: list[str], wo
     assert words in told.output
     assert "Traceback" not in told.output
     assert len(told.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sale", "run", "--units", "5", "--buyers", "5"],
+        ["sale", "show", "sale-none"],
+        ["sale", "show", "sale-none", "--watch"],
+        ["order", "place", "--sale", "sale-none", "--sku", "a"],
+        ["order", "watch", ORDER],
+        ["order", "stuck"],
+        ["cart", "show"],
+        ["voucher", "list"],
+        ["toggles", "list"],
+        ["tier", "watch"],
+    ],
+    ids=" ".join,
+)
+def test_a_mesh_that_was_stopped_is_told_in_one_line(nowhere: Path, command: list[str]) -> None:
+    create_keys(nowhere / "identity")
+    told = run.invoke(app, command)
+    assert told.exit_code == 1
+    assert "peakmesh status" in told.output
+    assert len(told.output.strip().splitlines()) == 1
+
+
+def test_a_trace_that_could_read_nothing_is_no_trace(nowhere: Path) -> None:
+    create_keys(nowhere / "identity")
+    told = run.invoke(app, ["order", "trace", ORDER, "--json"])
+    assert told.exit_code == 2
+    assert set(json.loads(told.stdout)["unread"]) == {"redis", "kafka", "sql", "provider"}
 
 
 def test_a_token_is_printed_alone(nowhere: Path) -> None:
