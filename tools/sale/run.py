@@ -32,7 +32,7 @@ from tools.sale.seller import seller_figures, seller_of
 from tools.sale.server_times import quantiles_ms, read_buckets
 from tools.sale.shape import DRAIN_SHARE, Shape
 from tools.sale.verdict import BODY, AuditLines, judge
-from tools.sale.watch import Sample, Watch
+from tools.sale.watch import EVERY_SECONDS, Sample, Watch
 
 # (sale_id, the clients' histories) → a line an invariant.
 Audit = Callable[[str, Sequence[Path]], Awaitable[AuditLines]]
@@ -56,6 +56,17 @@ class Surroundings:
     show: Callable[[Sample], None]
 
 
+@dataclass(frozen=True)
+class Sold:
+    """What a sale has left when its last buyer was answered and its last order ended. `checkout_ms`: by quantile.
+    `order_bytes`: of Redis, by what they are for."""
+
+    watch: Watch
+    histories: list[Path]
+    checkout_ms: Mapping[str, float | None]
+    order_bytes: Mapping[str, int]
+
+
 @dataclass
 class SaleRun:
     settings: ProcessSettings
@@ -76,64 +87,60 @@ class SaleRun:
             sku = self.shape.sku or await self._product(operator)
             rate = self.shape.rate or await self._calibrate(operator, engine, sku)
             drain_rate = self.shape.drain_rate or round(rate * DRAIN_SHARE, 1)
-            await asyncio.to_thread(self.around.pace, drain_rate)
+            asked = {"shape": self.shape.curve.value, "rate": round(rate, 1), "drain_rate": drain_rate}
             try:
-                return await self._sale(operator, engine, sku, rate, drain_rate)
+                await asyncio.to_thread(self.around.pace, drain_rate)
+                return await self._sale(operator, engine, sku, self._crowd(rate), asked)
             finally:
                 await asyncio.to_thread(self.around.pace, None)
 
     async def _sale(
-        self, operator: Operator, engine: AsyncEngine, sku: str, rate: float, drain_rate: float
+        self, operator: Operator, engine: AsyncEngine, sku: str, crowd: Surge | Flat, asked: Mapping[str, Any]
     ) -> dict[str, Any]:
         sale = await operator.open_sale(sku, self.shape.units, 1)
         folder = self.settings.run_dir / "sales" / sale.sale_id
         folder.mkdir(parents=True)
-        taps = f"{self.shape.units} units, {self.shape.buyers} buyers, {rate:.0f} taps a second at the peak"
-        crowd = self._crowd(rate)
-        self.around.say(f"{sale.sale_id}: {taps}, {crowd.seconds:.0f} s of them, drained at {drain_rate:.0f} a second")
+        taps = f"{crowd.buyers} buyers in {crowd.seconds:.0f} s, {crowd.peak:.0f} taps a second at the peak"
+        words = f"{self.shape.units} units, {taps}, drained at {asked['drain_rate']:.0f} a second"
+        self.around.say(f"{sale.sale_id}: {words}")
         with running(folder):
-            before = await read_buckets(self.settings)
             try:
-                watch, histories = await self._sell(engine, sale, crowd, folder)
-                after = await read_buckets(self.settings)
-                async with redis_pool(self.settings.redis) as redis:
-                    memory = await sale_order_parts(engine, redis, sale.sale_id)
-                await self._drain(watch, drain_rate)
+                sold = await self._sold(engine, sale, crowd, folder, asked["drain_rate"])
             finally:
                 # After Ctrl-C too: a sale left open would go on selling to nobody's knowledge.
                 await operator.close_sale(sale.sale_id)
-            checkout_ms = quantiles_ms(before, after, BODY)
-            return await self._judged(engine, watch, histories, folder, rate, drain_rate, checkout_ms, memory)
+            verdict = await self._judged(engine, sku, sold, asked)
+            _keep(folder, verdict, sold.watch)
+            return verdict
 
-    async def _judged(
-        self,
-        engine: AsyncEngine,
-        watch: Watch,
-        histories: list[Path],
-        folder: Path,
-        rate: float,
-        drain_rate: float,
-        checkout_ms: Mapping[str, float | None],
-        memory: Mapping[str, int],
-    ) -> dict[str, Any]:
+    async def _sold(
+        self, engine: AsyncEngine, sale: Sale, crowd: Surge | Flat, folder: Path, drain_rate: float
+    ) -> Sold:
+        before = await read_buckets(self.settings)
+        watch, histories, order_bytes = await self._sell(engine, sale, crowd, folder)
+        after = await read_buckets(self.settings)
+        await self._drain(watch, drain_rate)
+        return Sold(watch, histories, quantiles_ms(before, after, BODY), order_bytes)
+
+    async def _judged(self, engine: AsyncEngine, sku: str, sold: Sold, asked: Mapping[str, Any]) -> dict[str, Any]:
         self.around.say("auditing …")
-        audit = await self._audited(watch.sale_id, histories)
+        sale_id = sold.watch.sale_id
+        audit = await self._audited(sale_id, sold.histories)
         verdict = judge(
-            sale_id=watch.sale_id,
+            sale_id=sale_id,
             units=self.shape.units,
-            history=read(histories),
-            samples=watch.samples,
-            times=await settled_orders(engine, watch.sale_id),
+            history=read(sold.histories),
+            samples=sold.watch.samples,
+            times=await settled_orders(engine, sale_id),
             audit=audit,
-            asked={"shape": self.shape.curve.value, "rate": round(rate, 1), "drain_rate": drain_rate},
-            checkout_ms=checkout_ms,
+            asked=asked,
+            checkout_ms=sold.checkout_ms,
             origin=origin(),
         )
+        memory = sold.order_bytes
         verdict["redis_bytes_an_order"] = {"all": round(sum(memory.values()))} | dict(memory)
-        sku = self.shape.sku or PRODUCT.sku
         seller = await seller_of(engine, sku)
-        verdict["seller"] = await seller_figures(self.target, self.issuer, seller, sku, watch.started)
-        _keep(folder, verdict, watch)
+        verdict["seller"] = await seller_figures(self.target, self.issuer, seller, sku, sold.watch.started)
         return verdict
 
     def _crowd(self, rate: float) -> Surge | Flat:
@@ -165,21 +172,31 @@ class SaleRun:
 
     async def _sell(
         self, engine: AsyncEngine, sale: Sale, taps: Surge | Flat, folder: Path
-    ) -> tuple[Watch, list[Path]]:
-        """Sends the crowd and samples until every buyer has a final answer."""
+    ) -> tuple[Watch, list[Path], Mapping[str, int]]:
+        """Sends the crowd and samples until every buyer has a final answer. Besides: what an order took of Redis."""
         times = arrivals(taps, self.shape.seed)
         people = buyers(self.issuer, sale.sale_id, times, self.shape.vouchers, self.shape.seed)
         start = time.time() + LEAD_SECONDS
-        crowd = Crowd(folder)
+        crowd, over = Crowd(folder), asyncio.Event()
         watch = Watch(engine, sale.sale_id, crowd, start)
         specs = split(self.target, sale, people, start, self.shape.processes, folder)
         watching = asyncio.create_task(watch.run(self.around.show))
+        measuring = asyncio.create_task(self._order_bytes(engine, watch, over))
         try:
             await crowd.run(specs)
+            over.set()
+            return watch, [Path(spec.history) for spec in specs], await measuring
         finally:
             watching.cancel()
-            await asyncio.wait([watching])
-        return watch, [Path(spec.history) for spec in specs]
+            measuring.cancel()
+            await asyncio.wait([watching, measuring])
+
+    async def _order_bytes(self, engine: AsyncEngine, watch: Watch, over: asyncio.Event) -> Mapping[str, int]:
+        """As soon as all is sold: when the crowd is over most orders have ended, and an ended one has no deadline."""
+        while watch.crowd.counts["accepted"] < self.shape.units and not over.is_set():
+            await asyncio.sleep(EVERY_SECONDS)
+        async with redis_pool(self.settings.redis) as redis:
+            return await sale_order_parts(engine, redis, watch.sale_id)
 
     async def _audited(self, sale_id: str, histories: Sequence[Path]) -> AuditLines:
         """Offsets are committed, and Redis follows, a moment after the last row: so it may ask again for a while."""
