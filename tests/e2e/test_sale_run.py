@@ -63,6 +63,10 @@ async def test_a_sale_holds_and_every_system_agrees(
     time: int, sales: list[dict[str, Any]], shop: Shop, mesh: Mesh, figure: Callable[[str], None]
 ) -> None:
     verdict = sales[time]
+    told = {
+        reason: f"{each['count']} {reason}, p99 {each['p99']:.0f} ms" for reason, each in verdict["outcomes"].items()
+    }
+    figure(f"{'; '.join(told.values())}; {verdict['peak_backlog']} at most waited in Kafka")
     assert (verdict["accepted"], verdict["persisted"], verdict["paid"]) == (UNITS, UNITS, UNITS)
     assert (verdict["sold_out"], verdict["errors"], verdict["oversold"]) == (BUYERS - UNITS, 0, 0)
     counts = {reason: told["count"] for reason, told in verdict["outcomes"].items()}

@@ -31,6 +31,13 @@ def rates(samples: Sequence[Sample], of: Callable[[Sample], int]) -> list[float]
     return found
 
 
+def until_the_last(samples: Sequence[Sample], of: Callable[[Sample], int]) -> Sequence[Sample]:
+    """Up to where the rate of a count is 0 for good: a line along the axis would tell nothing."""
+    last = next(sample.at for sample in samples if of(sample) == of(samples[-1]))
+    end = next((place for place, sample in enumerate(samples) if sample.at > last + WINDOW_SECONDS), len(samples))
+    return samples[: end + 1]
+
+
 @dataclass(frozen=True)
 class Format:
     """Inches, at 125 pixels each; `columns` of the legend."""
@@ -95,10 +102,8 @@ def _draw_rates(axes: Axes, samples: Sequence[Sample]) -> None:
 
 
 def _line(axes: Axes, samples: Sequence[Sample], of: Callable[[Sample], int], **look: Any) -> None:
-    """Ends where its last one came: along the axis it would tell nothing."""
-    last = next(place for place, sample in enumerate(samples) if of(sample) == of(samples[-1]))
-    until = next((n for n in range(last, len(samples)) if samples[n].at > samples[last].at + WINDOW_SECONDS), last)
-    axes.plot([s.at for s in samples[: until + 1]], rates(samples, of)[: until + 1], **look)
+    shown = until_the_last(samples, of)
+    axes.plot([sample.at for sample in shown], rates(shown, of), **look)
 
 
 def _draw_backlog(axes: Axes, samples: Sequence[Sample]) -> None:
