@@ -5,12 +5,12 @@ once at set-up: Kafka's jars.
 """
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Callable
 
 from tools import devstack
 from tools.devstack.archive import archive_classes
+from tools.devstack.command import run_to_its_end
 from tools.devstack.lend import lend
 from tools.devstack.servers import kafka
 from tools.devstack.spec import DevstackError
@@ -43,7 +43,7 @@ def _during(options: argparse.Namespace) -> int:
     seconds = devstack.up(progress=lambda line: print(line, flush=True))
     print(f"all ready in {seconds:.1f} s", flush=True)
     try:
-        return subprocess.run(options.run, check=False).returncode
+        return run_to_its_end(options.run)
     finally:
         if ours:
             devstack.down()

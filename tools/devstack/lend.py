@@ -5,10 +5,10 @@ not start, and can still stop and kill them.
 """
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tools.devstack.command import run_to_its_end
 from tools.devstack.control import down, up
 from tools.devstack.spec import Mesh
 from tools.devstack.table import DATA_SERVERS
@@ -23,7 +23,7 @@ def lend(command: Sequence[str]) -> int:
     lender = Mesh(here.run_dir / "lent", here.port_base + OFFSET)
     up(lender.run_dir, lender.port_base, list(DATA_SERVERS))
     try:
-        return subprocess.run(command, check=False, env=os.environ | urls(lender)).returncode
+        return run_to_its_end(command, os.environ | urls(lender))
     finally:
         down(lender.run_dir, lender.port_base)
 

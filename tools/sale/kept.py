@@ -17,8 +17,10 @@ def running(folder: Path) -> Iterator[None]:
     mark = folder / _MARK
     with mark.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-        mark.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
 
 
 def is_running(folder: Path) -> bool:
