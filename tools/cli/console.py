@@ -36,7 +36,7 @@ def told() -> Iterator[None]:
         fail(f"{error.reason}: {error.message}")
     except (DevstackError, GeneratorError, FileNotFoundError, ValueError, TimeoutError) as error:
         fail(str(error) or type(error).__name__)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(130) from None
 
 

@@ -1,9 +1,11 @@
 """`peakmesh sale …`: run one whole, or operate one by hand."""
 
+import asyncio
 import signal
 import sys
+from collections.abc import Awaitable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.live import Live
@@ -21,6 +23,7 @@ from tools.sale.run import SaleRun, Surroundings
 from tools.sale.schedule import Curve, rate_for
 from tools.sale.shape import DEFAULT_BUYERS, DEFAULT_UNITS, Shape
 
+T = TypeVar("T")
 app = typer.Typer(help="Flash sales: run one whole, or open, watch, pause and close one.", no_args_is_help=True)
 app.command()(sale_report.report)
 app.command()(sale_report.compare)
@@ -49,8 +52,6 @@ def run(
         asked = Shape(units, buyers, rate, processes, drain_rate, vouchers, seed=seed, curve=shape)
         issuer(settings)
     setup_logging("sale", "warning")
-    # Ended by its parent it leaves the mesh as Ctrl-C does: the sale closed, no generator, order_worker's usual pace.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     verdict = _run(settings, asked)
     if as_json:
         print_json(verdict)
@@ -71,9 +72,17 @@ def _run(settings: ProcessSettings, shape: Shape) -> dict[str, Any]:
     around = Surroundings(partial(audit_lines, settings), _pace, progress.say, progress.show)
     sale = SaleRun(settings, shape, around)
     if not terminal:
-        return ran(sale())
+        return ran(_until_told(sale()))
     with Live(progress, console=err, refresh_per_second=8, transient=True):
-        return ran(sale())
+        return ran(_until_told(sale()))
+
+
+async def _until_told(work: Awaitable[T]) -> T:
+    """Ended by its parent a run leaves the mesh as Ctrl-C does: sale closed, no generator, the usual pace."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
 
 
 def _show_verdict(settings: ProcessSettings, verdict: dict[str, Any]) -> None:

@@ -25,9 +25,9 @@ except KeyboardInterrupt:
 
 def test_an_interrupted_command_ends_in_its_own_time() -> None:
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        [sys.executable, "-c", PATIENT, COMMAND], stdout=subprocess.PIPE, env=env, start_new_session=True
-    ) as started:
+    # Where the tests run in the background they ignore Ctrl-C, and their children would too.
+    patient = ["env", "--default-signal=INT", sys.executable, "-c", PATIENT, COMMAND]
+    with subprocess.Popen(patient, stdout=subprocess.PIPE, env=env, start_new_session=True) as started:
         assert started.stdout is not None
         assert started.stdout.readline() == b"at work\n"
         os.killpg(started.pid, signal.SIGINT)  # as a terminal does: to both
