@@ -32,7 +32,7 @@ from tools.sale.seller import seller_figures, seller_of
 from tools.sale.server_times import quantiles_ms, read_buckets
 from tools.sale.shape import DRAIN_SHARE, Shape
 from tools.sale.verdict import BODY, AuditLines, judge
-from tools.sale.watch import EVERY_SECONDS, Sample, Watch
+from tools.sale.watch import Sample, Watch
 
 # (sale_id, the clients' histories) → a line an invariant.
 Audit = Callable[[str, Sequence[Path]], Awaitable[AuditLines]]
@@ -177,26 +177,31 @@ class SaleRun:
         times = arrivals(taps, self.shape.seed)
         people = buyers(self.issuer, sale.sale_id, times, self.shape.vouchers, self.shape.seed)
         start = time.time() + LEAD_SECONDS
-        crowd, over = Crowd(folder), asyncio.Event()
+        crowd, sold_out = Crowd(folder), asyncio.Event()
         watch = Watch(engine, sale.sale_id, crowd, start)
         specs = split(self.target, sale, people, start, self.shape.processes, folder)
-        watching = asyncio.create_task(watch.run(self.around.show))
-        measuring = asyncio.create_task(self._order_bytes(engine, watch, over))
+
+        def show(sample: Sample) -> None:
+            self.around.show(sample)
+            if sample.accepted >= self.shape.units:
+                sold_out.set()
+
+        watching = asyncio.create_task(watch.run(show))
+        measuring = asyncio.create_task(self._order_bytes(engine, sale.sale_id, sold_out))
         try:
             await crowd.run(specs)
-            over.set()
+            sold_out.set()
             return watch, [Path(spec.history) for spec in specs], await measuring
         finally:
             watching.cancel()
             measuring.cancel()
             await asyncio.wait([watching, measuring])
 
-    async def _order_bytes(self, engine: AsyncEngine, watch: Watch, over: asyncio.Event) -> Mapping[str, int]:
+    async def _order_bytes(self, engine: AsyncEngine, sale_id: str, sold_out: asyncio.Event) -> Mapping[str, int]:
         """As soon as all is sold: when the crowd is over most orders have ended, and an ended one has no deadline."""
-        while watch.crowd.counts["accepted"] < self.shape.units and not over.is_set():
-            await asyncio.sleep(EVERY_SECONDS)
+        await sold_out.wait()
         async with redis_pool(self.settings.redis) as redis:
-            return await sale_order_parts(engine, redis, watch.sale_id)
+            return await sale_order_parts(engine, redis, sale_id)
 
     async def _audited(self, sale_id: str, histories: Sequence[Path]) -> AuditLines:
         """Offsets are committed, and Redis follows, a moment after the last row: so it may ask again for a while."""
