@@ -1,7 +1,7 @@
 """The verdict, pure: what clients were told, what the samples show, what the rows say, what the audit found."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
@@ -70,17 +70,12 @@ def judge(
     checkout's own histogram.
     """
     final, by_outcome, last = last_answers(history), latencies(history), samples[-1]
-    orders = {entry["order_id"] for entry in final.values() if entry["outcome"] == "QUEUED"}
     answered = max((entry["t"] for entry in final.values()), default=0.0) - min(entry["t"] for entry in history)
-    refused = len(final) - len(orders) - len(by_outcome["SOLD_OUT"]) - len(by_outcome["PENDING"])
+    counts = _counts(final)
     told = {
         "sale_id": sale_id,
         "units": units,
-        "offered": len(final),
-        "accepted": len(orders),
-        "pending": len(by_outcome["PENDING"]),
-        "sold_out": len(by_outcome["SOLD_OUT"]),
-        "errors": refused,
+        **counts,
         "persisted": last.persisted,
         "paid": last.paid,
         "payment_failed": last.payment_failed,
@@ -92,7 +87,7 @@ def judge(
             "sold_out": percentiles(by_outcome["SOLD_OUT"], TAIL),
         },
         "late_send_ms": percentiles([e["late_ms"] for e in history if e["type"] == "invoke"], {"p99": 0.99}),
-        "accept_rate": round(len(orders) / _busy_seconds(history), 1),
+        "accept_rate": round(counts["accepted"] / _busy_seconds(history), 1),
         "offered_rate": round(len(final) / max(answered, 0.001), 1),
         "drain_seconds": round(_reached(samples, lambda sample: sample.ended), 2),
         "drain_rate": round(last.persisted / max(_reached(samples, lambda sample: sample.persisted), 0.001), 1),
@@ -104,6 +99,20 @@ def judge(
     }
     why = list(_disagreements(told, last))
     return told | {"verdict": _verdict({line["verdict"] for line in audit}, why), "why": why} | dict(origin)
+
+
+def _counts(final: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """`accepted` in orders, the others in requests; `errors` is what is none of the three answers."""
+    told = Counter(entry["outcome"] for entry in final.values())
+    orders = {entry["order_id"] for entry in final.values() if entry["outcome"] == "QUEUED"}
+    pending, sold_out = told["PENDING"], told["SOLD_OUT"]
+    return {
+        "offered": len(final),
+        "accepted": len(orders),
+        "pending": pending,
+        "sold_out": sold_out,
+        "errors": len(final) - len(orders) - pending - sold_out,
+    }
 
 
 def _disagreements(told: Mapping[str, Any], last: Sample) -> Iterator[str]:

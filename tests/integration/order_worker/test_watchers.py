@@ -3,7 +3,8 @@ told to those who read."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -18,7 +19,7 @@ from peakmesh.event.v1.events_pb2 import AcceptedOrder, PaymentOutcome, PaymentR
 from peakmesh.order.v1 import order_pb2 as pb
 from peakmesh.order.v1 import order_service_pb2 as api
 from peakmesh.order.v1 import order_service_pb2_grpc as rpc
-from tests.integration.order_worker.never_reads import connected
+from tests.integration.order_worker.never_reads import NeverReads, connected
 from tests.integration.order_worker.world import World, accepted, people
 from tests.polling import eventually
 from tools import devstack
@@ -73,6 +74,36 @@ def memory_mb(mesh: Mesh) -> float:
     return float(psutil.Process(pid).memory_info().rss) / 2**20
 
 
+@dataclass
+class Sleepers:
+    """Watchers that read nothing: their connections' windows are shut."""
+
+    clients: Sequence[NeverReads]
+    calls: Sequence[tuple[NeverReads, int]]
+
+    @classmethod
+    async def of(cls, serving: Mesh, order_ids: Sequence[str]) -> "Sleepers":
+        token = TokenIssuer(serving.settings.identity_dir).issue("shop", Role.SERVICE)
+        clients = await connected(serving.ports["order_serve_0"], ASLEEP_CONNECTIONS)
+        sharing = [(clients[place % ASLEEP_CONNECTIONS], each) for place, each in enumerate(order_ids)]
+        calls = [(client, client.call(METHOD, token, api.WatchOrderRequest(order_id=each))) for client, each in sharing]
+        return cls(clients, calls)
+
+    def were_told_nothing(self) -> bool:
+        return not any(client.received for client in self.clients)
+
+    async def wake(self, messages: int) -> list[list[str]]:
+        """The states each is told now that it reads; connections are closed behind it."""
+        for client in self.clients:
+            client.open_windows()
+        for client, number in self.calls:
+            await eventually(lambda c=client, n=number: len(c.messages(n)) == messages, within=10)  # type: ignore[misc]
+        told = [[state_of(api.WatchOrderResponse.FromString(each)) for each in c.messages(n)] for c, n in self.calls]
+        for client in self.clients:
+            await client.close()
+        return told
+
+
 async def test_two_thousand_watchers_on_one_process(
     world: World, serving: Mesh, streams: Streams, figure: Callable[[str], None]
 ) -> None:
@@ -96,10 +127,7 @@ async def test_two_thousand_watchers_on_one_process(
             answer = await stream.read()
 
     asleep, awake = placed[:ASLEEP], placed[ASLEEP:]
-    token = TokenIssuer(serving.settings.identity_dir).issue("shop", Role.SERVICE)
-    sleepers = await connected(serving.ports["order_serve_0"], ASLEEP_CONNECTIONS)
-    sleeping = [(sleepers[place % ASLEEP_CONNECTIONS], order.order_id) for place, order in enumerate(asleep)]
-    numbers = [client.call(METHOD, token, api.WatchOrderRequest(order_id=each)) for client, each in sleeping]
+    sleepers = await Sleepers.of(serving, [order.order_id for order in asleep])
     reading = [asyncio.create_task(read(order)) for order in awake]
     began = time.monotonic()
     await eventually(lambda: all(told[order.order_id] for order in awake), within=20)
@@ -124,16 +152,9 @@ async def test_two_thousand_watchers_on_one_process(
     assert late[-1] < 1
     for order in awake:
         assert [state for state, _ in told[order.order_id]] == ["PAYING", "PAID", "TO_SHIP"]
-    assert [dict(client.received) for client in sleepers] == [{}] * ASLEEP_CONNECTIONS
+    assert sleepers.were_told_nothing()
     # Nothing was dropped for them: once they read, they are told all of it.
-    for client in sleepers:
-        client.open_windows()
-    for (client, _), number in zip(sleeping, numbers, strict=True):
-        await eventually(lambda c=client, n=number: len(c.messages(n)) == 3, within=10)  # type: ignore[misc]
-        told_late = [state_of(api.WatchOrderResponse.FromString(each)) for each in client.messages(number)]
-        assert told_late == ["PAYING", "PAID", "TO_SHIP"]
-    for client in sleepers:
-        await client.close()
+    assert await sleepers.wake(messages=3) == [["PAYING", "PAID", "TO_SHIP"]] * ASLEEP
 
 
 def settled(order: AcceptedOrder) -> PaymentResult:
