@@ -2,6 +2,7 @@
 
 import typer
 
+from meshkit.log import setup_logging
 from tools.cli import audit, cart, catalog, clean, fault, order, product, sale, stack, tier, toggles, token, voucher
 
 app = typer.Typer(name="peakmesh", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -24,6 +25,8 @@ app.add_typer(fault.app, name="fault")
 
 
 def main() -> None:
+    # For the process and not in a command: tests call commands, and what is set up here outlives them.
+    setup_logging("peakmesh", "warning")
     app()
 
 

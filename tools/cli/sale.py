@@ -11,7 +11,6 @@ import typer
 from rich.live import Live
 
 from kernel.stock.keys import ORDER_BYTES
-from meshkit.log import setup_logging
 from meshkit.settings import ProcessSettings
 from tools import devstack
 from tools.cli import preflight, sale_desk, sale_report
@@ -51,7 +50,6 @@ def run(
             rate = rate_for(shape, buyers, duration)
         asked = Shape(units, buyers, rate, processes, drain_rate, vouchers, seed=seed, curve=shape)
         issuer(settings)
-    setup_logging("sale", "warning")
     verdict = _run(settings, asked)
     if as_json:
         print_json(verdict)
