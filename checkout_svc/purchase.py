@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kernel.promotion_answers import APPLIED, applied
 from kernel.request_hash import request_hash
 from peakmesh.checkout.v1.checkout_service_pb2 import PlaceOrderRequest
 from peakmesh.order.v1.order_pb2 import ShippingAddress
@@ -15,7 +16,7 @@ class PromotionState(StrEnum):
     """The values are the letters kept in the stock."""
 
     NONE = ""
-    APPLIED = "A"
+    APPLIED = APPLIED
     REFUSED = "R"
     UNAVAILABLE = "U"
 
@@ -31,7 +32,7 @@ class Promotion:
     def text(self) -> str:
         """For ReserveRequest.answer: `A250`, `Rthe voucher has expired`, `U`, or nothing."""
         if self.state is PromotionState.APPLIED:
-            return f"{self.state}{self.discount_minor}"
+            return applied(self.discount_minor)
         return f"{self.state}{self.reason}"
 
     @staticmethod

@@ -45,6 +45,8 @@ def refusal(result: ReserveResult) -> PeakmeshError:
             return SoldOut("sold out", metadata={"available": str(result.available)})
         case ReserveKind.LIMIT:
             return LimitReached("the limit for one buyer is reached")
+        case ReserveKind.NOT_OPEN if result.hours and result.hours.state is OfferState.REBUILDING:
+            return _rebuilding("it opens again by itself")
         case ReserveKind.NOT_OPEN:
             return not_open(result.hours)
         case ReserveKind.PRICE_CHANGED:
@@ -52,4 +54,8 @@ def refusal(result: ReserveResult) -> PeakmeshError:
         case ReserveKind.REUSED:
             return RequestIdReused("this request_id was used with another body")
         case _:
-            return DependencyUnavailable("redis", f"the stock is being rebuilt ({result.kind})")
+            return _rebuilding(result.kind)
+
+
+def _rebuilding(why: str) -> DependencyUnavailable:
+    return DependencyUnavailable("redis", f"the stock is being rebuilt ({why})")

@@ -50,3 +50,17 @@ def idempotency(offer_no: int, bucket: int, user_id: str, request_id: str) -> st
 
 def lease(name: str) -> str:
     return f"lease:{name}"
+
+
+def all_of(offer_no: int, bucket: int) -> list[str]:
+    """All but the idempotency keys, in the order in which the scripts take them."""
+    return [*_counted(offer_no, bucket), outbox(offer_no, bucket), deadlines(offer_no, bucket)]
+
+
+def moved_by(offer_no: int, bucket: int) -> list[str]:
+    """Of the scripts that move reservations and leave the outbox alone."""
+    return [*_counted(offer_no, bucket), deadlines(offer_no, bucket)]
+
+
+def _counted(offer_no: int, bucket: int) -> list[str]:
+    return [stock(offer_no, bucket), reservations(offer_no, bucket), holdings(offer_no, bucket)]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from kernel.offers import Offer
+from kernel.stock.restored import RestoredBucket
 from kernel.stock.results import (
     Counters,
     MarkResult,
@@ -30,6 +31,12 @@ class StockPort(Protocol):
         """Spreads `initial` over the offer's buckets and opens it; closes_ms 0: until closed. An offer that is there
         already in the same epoch is left as it is. False: another epoch is there. Only for offers that never sold:
         after a loss the rebuild, not this, restores them."""
+
+    async def restore(self, bucket: RestoredBucket, now_ms: int) -> None:
+        """A rebuild: forgets what the bucket held and loads this, under the offer's epoch, in state REBUILDING. All or
+        nothing: until it returns, and where it raises, the bucket has no epoch and refuses everything. An idempotency
+        key lives as long as it would have: a day from the order's making. Under a lock, after every record of an older
+        epoch is a row."""
 
     async def set_state(
         self, offer_no: int, bucket: int, epoch: int, state: OfferState, only_from: OfferState | None = None

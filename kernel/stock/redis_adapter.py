@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from kernel.offers import Offer
 from kernel.order_ids import offer_of
 from kernel.stock import keys, replies
+from kernel.stock.restored import HASH_DIGITS, RestoredBucket, restoring
 from kernel.stock.results import (
     Counters,
     Mark,
@@ -29,8 +30,6 @@ from meshkit.errors import DependencyUnavailable
 
 # Redis serves nobody else while a script runs: 500 orders take about 5 ms. Lua's unpack ends near 8,000 values.
 MAX_BATCH = 500
-# 48 bits tell a reused request_id from a retry; the row's hash, which is compared finally, is whole.
-HASH_DIGITS = 12
 
 T = TypeVar("T")
 Slot = tuple[int, int]
@@ -72,7 +71,7 @@ class RedisStock:
         calls = [
             Call(
                 "open",
-                _all_keys(offer.offer_no, bucket),
+                keys.all_of(offer.offer_no, bucket),
                 [
                     offer.epoch,
                     share + (bucket < rest),
@@ -90,6 +89,10 @@ class RedisStock:
             if isinstance(outcome, DependencyUnavailable):
                 raise outcome
         return b"STALE_EPOCH" not in outcomes
+
+    async def restore(self, bucket: RestoredBucket, now_ms: int) -> None:
+        for call in restoring(bucket, now_ms):
+            await self._run(call.script, call.keys, *call.args)
 
     async def set_state(
         self, offer_no: int, bucket: int, epoch: int, state: OfferState, only_from: OfferState | None = None
@@ -117,7 +120,7 @@ class RedisStock:
         return found
 
     async def snapshot(self, offer_no: int, bucket: int) -> Snapshot | None:
-        raw = await self._run("snapshot", _all_keys(offer_no, bucket))
+        raw = await self._run("snapshot", keys.all_of(offer_no, bucket))
         return None if raw is None else replies.snapshot(raw)
 
     async def reserve(
@@ -141,7 +144,7 @@ class RedisStock:
         return results
 
     def _reserve_call(self, batch: ReserveBatch, requests: Sequence[ReserveRequest]) -> Call:
-        names = _all_keys(batch.offer_no, batch.bucket)
+        names = keys.all_of(batch.offer_no, batch.bucket)
         args: list[Argument] = [batch.epoch, self._now, keys.IDEMPOTENCY_SECONDS]
         for r in requests:
             names.append(keys.idempotency(batch.offer_no, batch.bucket, r.user_id, r.request_id))
@@ -160,7 +163,7 @@ class RedisStock:
     async def first_answer(
         self, offer_no: int, bucket: int, epoch: int, request: ReserveRequest
     ) -> ReserveResult | None:
-        names = _all_keys(offer_no, bucket)
+        names = keys.all_of(offer_no, bucket)
         names.append(keys.idempotency(offer_no, bucket, request.user_id, request.request_id))
         order = ("", request.user_id, request.request_hash[:HASH_DIGITS], 0, 0, request.deadline_after_ms, b"", "")
         [raw] = await self._run("reserve", names, epoch, self._now, keys.IDEMPOTENCY_SECONDS, *order)
@@ -234,7 +237,7 @@ class RedisStock:
         return await self._move(epoch, order_ids, "S", "X")
 
     async def trim(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
-        return await self._by_slot("trim", order_ids, lambda slot: _all_keys(*slot)[:2], [epoch])
+        return await self._by_slot("trim", order_ids, lambda slot: keys.all_of(*slot)[:2], [epoch])
 
     async def ended(self, offer_no: int, bucket: int, before_ms: int, cursor: int, count: int) -> tuple[list[str], int]:
         scan = self._redis.hscan(keys.reservations(offer_no, bucket), cursor, count=count)
@@ -242,7 +245,7 @@ class RedisStock:
         return [key.decode() for key, value in found.items() if replies.has_ended(value, before_ms)], int(after)
 
     async def _move(self, epoch: int, order_ids: Sequence[str], source: str, target: str) -> list[MoveKind]:
-        return await self._by_slot("move", order_ids, lambda slot: _move_keys(*slot), [epoch, source, target])
+        return await self._by_slot("move", order_ids, lambda slot: keys.moved_by(*slot), [epoch, source, target])
 
     async def _by_slot(
         self, script: str, order_ids: Sequence[str], names: Callable[[Slot], list[str]], args: Sequence[Argument]
@@ -271,25 +274,6 @@ class RedisStock:
 
 def _unknown(error: Exception) -> DependencyUnavailable:
     return DependencyUnavailable("redis", f"redis: {error}")
-
-
-def _all_keys(offer_no: int, bucket: int) -> list[str]:
-    return [
-        keys.stock(offer_no, bucket),
-        keys.reservations(offer_no, bucket),
-        keys.holdings(offer_no, bucket),
-        keys.outbox(offer_no, bucket),
-        keys.deadlines(offer_no, bucket),
-    ]
-
-
-def _move_keys(offer_no: int, bucket: int) -> list[str]:
-    return [
-        keys.stock(offer_no, bucket),
-        keys.reservations(offer_no, bucket),
-        keys.holdings(offer_no, bucket),
-        keys.deadlines(offer_no, bucket),
-    ]
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

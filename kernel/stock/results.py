@@ -10,6 +10,15 @@ from meshkit.ids import is_ident
 _ANSWER = re.compile(r"[^|\x00-\x1f]{0,80}")
 
 
+def check_reservation(answer: str, *idents: str) -> None:
+    """Raises ValueError on what a reservation could not hold."""
+    for ident in idents:
+        if not is_ident(ident):
+            raise ValueError(f"not an id: {ident[:80]!r}")
+    if not _ANSWER.fullmatch(answer):
+        raise ValueError(f"not an answer: {answer[:80]!r}")
+
+
 class ReserveKind(StrEnum):
     RESERVED = "RESERVED"
     REPLAY = "REPLAY"
@@ -37,9 +46,12 @@ class Mark(StrEnum):
 
 
 class OfferState(StrEnum):
+    """REBUILDING takes no orders either, and unlike CLOSED it will: who asks is told to come back."""
+
     OPEN = "OPEN"
     PAUSED = "PAUSED"
     CLOSED = "CLOSED"
+    REBUILDING = "REBUILDING"
 
 
 class MoveKind(StrEnum):
@@ -75,11 +87,7 @@ class ReserveRequest:
     answer: str = ""
 
     def __post_init__(self) -> None:
-        for ident in (self.order_id, self.user_id, self.request_id, self.request_hash):
-            if not is_ident(ident):
-                raise ValueError(f"not an id: {ident[:80]!r}")
-        if not _ANSWER.fullmatch(self.answer):
-            raise ValueError(f"not an answer: {self.answer[:80]!r}")
+        check_reservation(self.answer, self.order_id, self.user_id, self.request_id, self.request_hash)
         if self.quantity < 1 or self.deadline_after_ms < 1:
             raise ValueError(f"quantity {self.quantity}, deadline_after_ms {self.deadline_after_ms}: at least 1")
 

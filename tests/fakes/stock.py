@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from kernel.offers import Offer
 from kernel.order_ids import offer_of
+from kernel.stock.restored import RestoredBucket
 from kernel.stock.results import (
     Counters,
     Mark,
@@ -23,7 +24,7 @@ from kernel.stock.results import (
     Snapshot,
 )
 from meshkit.errors import DependencyUnavailable
-from tests.fakes.stock_bucket import Bucket, R, S, X
+from tests.fakes.stock_bucket import Bucket, R, S, X, restored
 
 Slot = tuple[int, int]
 
@@ -70,6 +71,14 @@ class FakeStock:
             bucket = self._buckets.setdefault((offer.offer_no, number), Bucket(fresh))
             epochs.add(bucket.counters.epoch)
         return epochs == {offer.epoch}
+
+    async def restore(self, bucket: RestoredBucket, now_ms: int) -> None:
+        self._answering()
+        slot = bucket.offer.offer_no, bucket.bucket
+        before = self._buckets.pop(slot, None)
+        if bucket.units(R) + bucket.units(S) > bucket.initial:
+            raise DependencyUnavailable("redis", "more is reserved and sold than there is")
+        self._buckets[slot] = restored(bucket, now_ms, before.answers if before else {})
 
     async def set_state(
         self, offer_no: int, bucket: int, epoch: int, state: OfferState, only_from: OfferState | None = None

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+from kernel.stock.keys import IDEMPOTENCY_SECONDS
+from kernel.stock.restored import RestoredBucket, RestoredOrder
 from kernel.stock.results import (
     Counters,
     Hours,
@@ -51,7 +53,9 @@ class Bucket:
         return self._replay(order_id, request, now_ms if self.counters.epoch == epoch else None)
 
     def _replay(self, order_id: str, request: ReserveRequest, asked_ms: int | None) -> ReserveResult:
-        reservation = self.reservations[order_id]
+        reservation = self.reservations.get(order_id)
+        if reservation is None:
+            return ReserveResult(ReserveKind.REPLAY, order_id=order_id)
         if asked_ms is not None and reservation.state is R and reservation.mark is Mark.PENDING:
             self.reservations[order_id] = replace(reservation, asked_ms=asked_ms)
         return ReserveResult(
@@ -117,3 +121,50 @@ class Bucket:
         reservation = self.reservations[order_id]
         age_ms = now_ms - int(entry_id.partition("-")[0])
         return OutboxEntry(entry_id, order_id, event, age_ms, reservation.state, reservation.mark)
+
+
+def restored(loaded: RestoredBucket, now_ms: int, answers: dict[tuple[str, str], tuple[str, str]]) -> Bucket:
+    """As the scripts of a rebuild leave it; `answers`: those given before, which stay."""
+    offer, reserved, sold = loaded.offer, loaded.units(R), loaded.units(S)
+    bucket = Bucket(
+        Counters(
+            initial=loaded.initial,
+            available=loaded.initial - reserved - sold,
+            reserved=reserved,
+            sold=sold,
+            trimmed=0,
+            price_minor=offer.price_minor,
+            price_version=offer.price_version,
+            unit_limit=offer.unit_limit,
+            epoch=offer.epoch,
+            state=OfferState.REBUILDING,
+            opens_ms=loaded.opens_ms,
+            closes_ms=loaded.closes_ms,
+        ),
+        answers=dict(answers),
+    )
+    for order in loaded.orders:
+        bucket.reservations[order.order_id] = _reservation(order, offer.epoch)
+        if order.state is not X:
+            bucket.holdings[order.user_id] = bucket.holdings.get(order.user_id, 0) + order.quantity
+        if order.request_id and now_ms - order.created_ms < IDEMPOTENCY_SECONDS * 1000:
+            bucket.answers[order.user_id, order.request_id] = (order.order_id, order.request_hash)
+    return bucket
+
+
+def _reservation(order: RestoredOrder, epoch: int) -> Reservation:
+    return Reservation(
+        order_id=order.order_id,
+        state=order.state,
+        quantity=order.quantity,
+        user_id=order.user_id,
+        price_version=order.price_version,
+        created_ms=order.created_ms,
+        mark=Mark.NONE,
+        asked_ms=order.created_ms,
+        entry_id="0-0",
+        entry_present=False,
+        deadline_ms=order.deadline_ms if order.state is R else 0,
+        epoch=epoch,
+        answer=order.answer,
+    )

@@ -58,3 +58,9 @@ end
 local function entry_of(out, entry_id)
   return redis.call('XRANGE', out, entry_id, entry_id, 'COUNT', 1)[1]
 end
+
+-- An idempotency key's value: the order_id without its dashes, then the hash. Up to 44 bytes Redis keeps a value inside
+-- its object: 48 bytes an order less than with dashes, a separator and the whole hash.
+local function packed(order_id, hash)
+  return (string.gsub(order_id, '-', '')) .. hash
+end

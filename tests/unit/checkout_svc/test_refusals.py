@@ -4,7 +4,7 @@ import pytest
 
 from checkout_svc.refusals import refusal
 from kernel.stock.results import Hours, OfferState, ReserveKind, ReserveResult
-from meshkit.errors import SaleNotOpen
+from meshkit.errors import DependencyUnavailable, SaleNotOpen
 
 OPENS, CLOSES = 1_800_000_000_000, 1_800_000_060_250
 TIMES = {"open_time": "2027-01-15T08:00:00.000Z", "close_time": "2027-01-15T08:01:00.250Z"}
@@ -32,3 +32,13 @@ def test_a_sale_without_an_end_names_none() -> None:
     error = refusal(ReserveResult(ReserveKind.NOT_OPEN, hours=Hours(OfferState.OPEN, OPENS, 0, OPENS - 1000)))
     assert error.metadata == {"state": "SCHEDULED", "open_time": TIMES["open_time"]}
     assert error.message == "the sale opens at 2027-01-15T08:00:00.000Z"
+
+
+def test_a_rebuild_is_told_as_what_passes() -> None:
+    """Not as a sale that is over: the buyer comes back with the same request_id."""
+    hours = Hours(OfferState.REBUILDING, OPENS, CLOSES, OPENS + 5)
+    for result in (ReserveResult(ReserveKind.NOT_OPEN, hours=hours), ReserveResult(ReserveKind.STALE_EPOCH)):
+        error = refusal(result)
+        assert isinstance(error, DependencyUnavailable)
+        assert error.retry_after == 1.0
+        assert "being rebuilt" in error.message

@@ -1,0 +1,3 @@
+-- Forgets a bucket before it is loaded anew: without `stk` it has no epoch, so that every other script refuses it.
+-- Idempotency keys stay: what they name was answered. KEYS stk rsv lim out due
+return redis.call('UNLINK', unpack(KEYS))
