@@ -139,7 +139,8 @@ orders = Table(
     Column("sale_id", _ascii(IDENT), nullable=False),
     Column("sku", _ascii(IDENT), nullable=False),
     Column("user_id", _ascii(IDENT), nullable=False),
-    # NULL on REJECTED_DUPLICATE rows, which would break the unique index that the winner holds.
+    # NULL on REJECTED_DUPLICATE rows, which would break the unique index that the winner holds, and on those that a
+    # rebuild refused, so that their buyers may ask again.
     Column("request_id", _uuid(), nullable=True),
     Column("request_hash", _ascii(IDENT), nullable=False),
     Column("quantity", Integer, nullable=False),
@@ -222,6 +223,20 @@ intake_fence = Table(
     Column("partition_no", Integer, primary_key=True, autoincrement=False),
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     Column("fence_offset", BigInteger, nullable=False),
+    **_OPTIONS,
+)
+
+# Offers of each rebuild, by the epoch that it starts: a marker speaks of these alone. `state`: kernel/rebuilds.py.
+stock_rebuild = Table(
+    "stock_rebuild",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("offer_no", Integer, primary_key=True, autoincrement=False),
+    Column("request_id", _uuid(), nullable=False),
+    Column("reason", String(REASON_CHARS), nullable=False),
+    Column("state", _ascii(16), nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
     **_OPTIONS,
 )
 

@@ -8,6 +8,7 @@ from kernel.order_states import OrderState, StockClass, stock_class
 from peakmesh.event.v1.events_pb2 import AcceptedOrder
 
 Person = tuple[str, int]
+_NAMELESS = (OrderState.REJECTED_DUPLICATE, OrderState.REJECTED_STALE_EPOCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,22 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class FencePassed:
-    """A rebuild's marker: what follows it in its partition must carry `epoch` or a later one."""
+    """A rebuild's marker, read."""
 
     partition: int
     offset: int
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A marker and an offer that was rebuilt with it: its orders that follow in the partition must carry `epoch` or a
+    later one."""
+
+    partition: int
+    offset: int
+    epoch: int
+    offer_no: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +62,9 @@ class NewRow:
 
     @property
     def request_id(self) -> str | None:
-        """NULL on the loser of a request_id, so that the unique index holds the winner alone."""
-        return None if self.state is OrderState.REJECTED_DUPLICATE else self.order.request_id
+        """NULL on the loser of a request_id, so that the unique index holds the winner alone; and on an order of a lost
+        stock, whose buyer was never told QUEUED: asking again makes an order that stands."""
+        return None if self.state in _NAMELESS else self.order.request_id
 
 
 @dataclass(slots=True)
@@ -97,7 +110,7 @@ def plan_batch(
     seen: Iterable[RowSeen],
     batch: Sequence[Intake],
     limits: Mapping[int, int],
-    fences: Iterable[FencePassed] = (),
+    fences: Iterable[Fence] = (),
 ) -> Plan:
     """At most one row an order and one a request.
 
@@ -124,7 +137,7 @@ def _decide(
     each: Intake,
     ledger: _Ledger,
     limits: Mapping[int, int],
-    fences: Sequence[FencePassed],
+    fences: Sequence[Fence],
     cancelled: Mapping[str, str],
 ) -> NewRow:
     order = each.order
@@ -142,9 +155,12 @@ def _decide(
     return NewRow(order, OrderState.CREATED)
 
 
-def _is_stale(each: Intake, fences: Sequence[FencePassed]) -> bool:
+def _is_stale(each: Intake, fences: Sequence[Fence]) -> bool:
     return any(
-        fence.partition == each.partition and fence.offset < each.offset and each.order.epoch < fence.epoch
+        fence.partition == each.partition
+        and fence.offset < each.offset
+        and fence.offer_no == each.order.offer_no
+        and each.order.epoch < fence.epoch
         for fence in fences
     )
 

@@ -46,7 +46,7 @@ async def _write(
     attempt: int,
 ) -> tuple[list[Standing], Plan]:
     known = await _offers(connection, {each.order.offer_no for each in batch})
-    markers = await fences_passed(connection, fences)
+    markers = await fences_passed(connection, fences, known)
     # A duplicate key may be the primary one too: an id that another buyer's row has is found by the id alone.
     seen = await _rows_seen(connection, batch, by_id=attempt > 1)
     plan = plan_batch(seen, batch, {number: row.unit_limit for number, row in known.items()}, markers)

@@ -5,10 +5,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 
+from kernel.offers import Offer
 from kernel.order_states import OrderState
+from kernel.schema import stock_rebuild
 from meshkit.clock import wall_ms
 from order_worker.data_faults import is_data_error
 from order_worker.order_rows import to_message
@@ -132,6 +134,7 @@ async def test_parallel_writers_neither_oversell_nor_pass_a_limit_nor_double_a_r
 async def test_a_fence_refuses_what_is_older_after_it_and_is_remembered(world: World) -> None:
     of = await world.open_offer(units=10)
     before, after, current = (accepted(of, user, epoch=epoch) for user, epoch in zip(people(3), (5, 5, 6), strict=True))
+    await rebuilt(world, of, 6)
     await write_orders(world.engine, [], [FencePassed(900, 100, 6)], wall_ms())
     batch = [Intake(before, 900, 99), Intake(after, 900, 101), Intake(current, 900, 102)]
     states = by_id(await write_orders(world.engine, batch, [], wall_ms()))
@@ -142,6 +145,24 @@ async def test_a_fence_refuses_what_is_older_after_it_and_is_remembered(world: W
     assert by_id(await write_orders(world.engine, [Intake(late, 900, 60)], [], wall_ms())) == {
         late.order_id: OrderState.CREATED
     }
+
+
+async def test_a_fence_refuses_nothing_of_an_offer_that_was_not_rebuilt(world: World) -> None:
+    fenced, other = await world.open_offer(units=10), await world.open_offer(units=10)
+    await rebuilt(world, fenced, 6)
+    await write_orders(world.engine, [], [FencePassed(901, 100, 6)], wall_ms())
+    placed = [accepted(of, people(1)[0], epoch=5) for of in (fenced, other)]
+    batch = [Intake(order, 901, 101 + n) for n, order in enumerate(placed)]
+    states = by_id(await write_orders(world.engine, batch, [], wall_ms()))
+    assert list(states.values()) == [OrderState.REJECTED_STALE_EPOCH, OrderState.CREATED]
+
+
+async def rebuilt(world: World, of: Offer, epoch: int) -> None:
+    """As the governor notes it before it writes the markers."""
+    values = {"epoch": epoch, "offer_no": of.offer_no, "request_id": str(uuid4()), "reason": "a drill"}
+    values |= {"state": "DONE", "started_ms": 0, "updated_ms": 0}
+    async with world.engine.begin() as connection:
+        await connection.execute(insert(stock_rebuild).values(values))
 
 
 @pytest.mark.parametrize("fields", [{"voucher_code": "v" * 65}, {"currency": "EURO"}, {"request_hash": "ü"}])

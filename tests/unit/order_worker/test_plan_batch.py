@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.order_states import OrderState, StockClass, stock_class
-from order_worker.plan_batch import FencePassed, Intake, Plan, RowSeen, overflow, plan_batch
+from order_worker.plan_batch import Fence, Intake, Plan, RowSeen, overflow, plan_batch
 from tests.unit.order_worker.orders import OFFER, an_order, arrived
 
 LIMITS = {OFFER: 3}
@@ -90,12 +90,32 @@ def test_a_cancel_closes_a_created_row_and_no_other() -> None:
 
 
 def test_an_older_epoch_after_its_partitions_fence_is_stale() -> None:
-    fence = FencePassed(partition=0, offset=10, epoch=2)
+    fence = Fence(partition=0, offset=10, epoch=2, offer_no=OFFER)
     before, after, current = arrived(an_order("a"), 9), arrived(an_order("b"), 11), arrived(an_order("c", epoch=2), 12)
     elsewhere = replace(arrived(an_order("d"), 11), partition=1)
     found = states(plan_batch([], [before, after, current, elsewhere], LIMITS, [fence]))
     assert found.pop(after.order.order_id) is OrderState.REJECTED_STALE_EPOCH
     assert set(found.values()) == {OrderState.CREATED}
+
+
+def test_who_asks_again_after_a_fence_refused_the_first_order_gets_one_that_stands() -> None:
+    fence = Fence(partition=0, offset=10, epoch=2, offer_no=OFFER)
+    late, retry = arrived(an_order("a"), 11), arrived(an_order("a", epoch=2), 12)
+    plan = plan_batch([], [late, retry], LIMITS, [fence])
+    assert states(plan) == {
+        late.order.order_id: OrderState.REJECTED_STALE_EPOCH,
+        retry.order.order_id: OrderState.CREATED,
+    }
+    assert {row.order.order_id: row.request_id for row in plan.inserts} == {
+        late.order.order_id: None,
+        retry.order.order_id: retry.order.request_id,
+    }
+
+
+def test_a_fence_of_other_offers_refuses_nothing() -> None:
+    """One sale is rebuilt while another goes on in its older epoch."""
+    fence = Fence(partition=0, offset=10, epoch=2, offer_no=OFFER + 1)
+    assert set(states(plan_batch([], [arrived(an_order(), 11)], LIMITS, [fence])).values()) == {OrderState.CREATED}
 
 
 def test_overflow_refuses_what_does_not_fit_and_serves_what_does() -> None:
