@@ -95,6 +95,9 @@ class PlaceOrder:
             if result.kind is ReserveKind.STALE_EPOCH:
                 await self._offers.refresh()
                 offer = await self._offers.find(purchase.sale_id, purchase.sku)
+                if purchase.voucher_code:
+                    # A rebuild forgets what was held; a hold that is there yet is found again by its request.
+                    quote = await self._promotions.quote(purchase, offer)
             elif purchase.voucher_code:
                 # What is held under that id may be the other order's: it is left to its expiry.
                 quote = await self._promotions.quote(purchase, offer, anew=True)

@@ -28,6 +28,7 @@ from promo_svc.servicer import PromotionServicer
 from promo_svc.settings import Settings
 from promo_svc.settle_results import SettleResults
 from promo_svc.voucher_file import read_vouchers
+from promo_svc.whole_stock import WholeStock
 
 SERVICE = "peakmesh.promotion.v1.PromotionService"
 ROLES = {f"/{SERVICE}/ListVouchers": frozenset({Role.BUYER, Role.SELLER, Role.SERVICE})}
@@ -52,11 +53,11 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         stack.enter_context(metrics_endpoint(settings.ports["promo_metrics"]))
         flags = await stack.enter_async_context(following_features(settings))
         redis = await stack.enter_async_context(redis_pool(settings.redis))
-        rows = OrderRows(await stack.enter_async_context(database(settings.database, pool_size=2)))
-        holds = RedisHolds(redis)
+        engine = await stack.enter_async_context(database(settings.database, pool_size=2))
+        rows, stock, holds = OrderRows(engine), RedisStock(redis), RedisHolds(redis)
         upkeep = (
-            OpenVouchers(vouchers, holds, rows, hold_ms),
-            ExpireHolds(holds, rows, RedisStock(redis), wall_ms),
+            OpenVouchers(vouchers, holds, rows, hold_ms, WholeStock(engine, stock)),
+            ExpireHolds(holds, rows, stock, wall_ms),
         )
         following = follow_results(settings.kafka, SettleResults(holds, rows, limited))
         keeping = keep_up(redis, settings.unsafe, settings.promo_upkeep_seconds, *upkeep)

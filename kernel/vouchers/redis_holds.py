@@ -98,12 +98,18 @@ class RedisHolds:
         return results
 
     async def set_limits(self, code: str, limits: Limits, *, opened: bool) -> None:
-        """Makes the counters where there are none. A limit below what was given becomes what was given."""
+        """Makes the counters where there are none, and leaves them closed then. A limit below what was given becomes
+        what was given."""
         wanted = (limits.budget_minor, limits.budget_grants, limits.uses_per_user)
         args = [int(opened), *(NO_LIMIT if each is None else each for each in wanted)]
         # The registry first: whatever has counters can be found.
         await _answer(self._redis.sadd(keys.REGISTRY, code))
         await _answer(self._open(keys.all_of(code), args))
+
+    async def forget_all(self) -> None:
+        """For a rebuild: every voucher is as one that Redis lost, closed until promo_svc has counted the rows."""
+        for code in await self.codes():
+            await _answer(self._redis.unlink(*keys.all_of(code)))
 
     async def codes(self) -> list[str]:
         """Every voucher that ever had a limit."""

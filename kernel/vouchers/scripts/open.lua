@@ -1,4 +1,5 @@
--- Sets a voucher's limits, makes its counters where Redis has none, and opens it or not.
+-- Sets a voucher's limits, makes its counters where Redis has none, and opens it or not. One whose counters were made
+-- just now stays closed: they were lost since its caller counted, and what was given is in none of them.
 -- ARGV open (1 or 0) budget_minor budget_grants uses_per_user (-1: no limit)
 -- A limit below what was given already becomes what was given: nothing more is granted, and nothing is taken back. What
 -- was given beyond the limit of that time stays beyond it, for the audit to see.
@@ -31,6 +32,6 @@ if fresh then
     redis.call('HSET', vch, name, '0')
   end
 end
-redis.call('HSET', vch, 'open', ARGV[1], 'budget_minor', digits(minor), 'budget_grants', digits(grants),
+redis.call('HSET', vch, 'open', fresh and '0' or ARGV[1], 'budget_minor', digits(minor), 'budget_grants', digits(grants),
   'uses_per_user', digits(uses))
 return 1

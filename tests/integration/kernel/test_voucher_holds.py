@@ -25,6 +25,7 @@ def holds(redis: Redis) -> RedisHolds:
 
 
 async def opened(holds: RedisHolds, limits: Limits) -> RedisHolds:
+    await holds.set_limits(CODE, limits, opened=False)
     await holds.set_limits(CODE, limits, opened=True)
     return holds
 
@@ -132,6 +133,17 @@ async def test_a_voucher_that_redis_does_not_know_gives_nothing_and_settles_noth
     assert await holds.standing([CODE], "ana") == {}
     await opened(holds, Limits(budget_grants=2))
     assert (await holds.standing([CODE], "ana"))[CODE][1] == 1
+    assert await holds.codes() == [CODE]
+
+
+async def test_a_voucher_that_was_forgotten_while_its_rows_were_counted_stays_closed(holds: RedisHolds) -> None:
+    await opened(holds, Limits(budget_grants=1))
+    await holds.settle(CODE, Action.COMMIT, [Grant("o1", "ana", 1)])
+    await holds.forget_all()
+    # What was counted before is gone: opened now, it would be given once more.
+    await holds.set_limits(CODE, Limits(budget_grants=1), opened=True)
+    assert (await take(holds, "o2")).kind is TakeKind.CLOSED
+    assert await holds.standing([CODE], "ana") == {}
     assert await holds.codes() == [CODE]
 
 

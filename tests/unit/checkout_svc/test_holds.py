@@ -113,11 +113,11 @@ async def test_an_order_id_that_is_taken_gets_another_hold() -> None:
     assert await freed(bench) == []
 
 
-async def test_a_stale_epoch_keeps_the_hold() -> None:
+async def test_a_stale_epoch_asks_again_for_a_hold_that_a_rebuild_may_have_forgotten() -> None:
     bench = await opened(stock=Moody(ReserveKind.STALE_EPOCH))
     request = wish()
     answer = await bench.place(request)
-    assert bench.promotions.holds == {request.request_id: (answer.order_id, 1)}
+    assert bench.promotions.holds == {request.request_id: (answer.order_id, 2)}
     assert await freed(bench) == []
 
 
