@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 from openfeature.schemas.protobuf.flagd.sync.v1 import sync_pb2_grpc as sync_rpc
+from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governor.change_lock import ChangeLock
@@ -17,11 +18,14 @@ from governor.governing import Governing
 from governor.heal_catalog import HealCatalog
 from governor.heal_sales import HealSales
 from governor.import_catalog import ImportCatalog
+from governor.intake_markers import IntakeMarkers
 from governor.list_sales import ListSales
+from governor.load_offer import LoadOffer
 from governor.messages import OPEN_SALE_ANSWER
 from governor.open_sale import OpenSale
 from governor.pause_sale import PauseSale
 from governor.publish_catalog import PublishCatalog
+from governor.rebuild_stock import RebuildStock
 from governor.resume_sale import ResumeSale
 from governor.sale_stock import SaleStock
 from governor.servicer import OpsServicer, UseCases
@@ -38,6 +42,7 @@ from governor.toggle_servicer import ToggleServicer
 from governor.toggles import Toggles
 from kernel.stock.durability import check_durability as check_redis
 from kernel.stock.redis_adapter import RedisStock
+from kernel.vouchers.redis_holds import RedisHolds
 from meshkit.clock import wall_ms
 from meshkit.db.durability import check_durability as check_database
 from meshkit.db.engine import database
@@ -61,6 +66,7 @@ METHODS = (
     "ListSales",
     "SetStock",
     "ImportCatalog",
+    "RebuildStock",
 )
 _OPERATORS = frozenset({Role.OPERATOR})
 ROLES = {f"/{SERVICE}/{method}": _OPERATORS for method in METHODS}
@@ -85,7 +91,8 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         stock = SaleStock(redis, RedisStock(redis))
         settle = SettleSale(engine, stock)
         publish = PublishCatalog(engine, redis)
-        servicer = OpsServicer(_use_cases(engine, lock, settle, stock, publish), wall_ms)
+        rebuild = _rebuild(settings, engine, lock, redis)
+        servicer = OpsServicer(_use_cases(engine, lock, settle, stock, publish, rebuild), wall_ms)
         toggles = Toggles(redis, wall_ms)
         feed = ToggleFeed(toggles, EnvoyRuntime(settings.toggles_file).write)
         heals = (HealSales(engine, lock, settle), HealCatalog(lock, publish))
@@ -100,7 +107,12 @@ async def running(settings: Settings) -> AsyncIterator[int]:
 
 
 def _use_cases(
-    engine: AsyncEngine, lock: ChangeLock, settle: SettleSale, stock: SaleStock, publish: PublishCatalog
+    engine: AsyncEngine,
+    lock: ChangeLock,
+    settle: SettleSale,
+    stock: SaleStock,
+    publish: PublishCatalog,
+    rebuild: RebuildStock,
 ) -> UseCases:
     return UseCases(
         open_sale=OpenSale(engine, lock, settle, OPEN_SALE_ANSWER),
@@ -111,6 +123,15 @@ def _use_cases(
         list_sales=ListSales(engine),
         set_stock=SetStock(engine, lock, settle, stock),
         import_catalog=ImportCatalog(engine, lock, publish),
+        rebuild_stock=rebuild,
+    )
+
+
+def _rebuild(settings: Settings, engine: AsyncEngine, lock: ChangeLock, redis: Redis) -> RebuildStock:
+    sales, markers = SaleStock(redis, RedisStock(redis)), IntakeMarkers(settings.kafka, engine)
+    load = LoadOffer(engine, RedisStock(redis), sales)
+    return RebuildStock(
+        engine, lock, sales, markers, load, RedisHolds(redis).forget_all, settings.accept_budget_ms / 1000
     )
 
 

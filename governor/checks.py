@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from governor.sale import NewSale, OfferSpec, Product
+from kernel.schema import REASON_CHARS
 from meshkit.money import to_minor
 from meshkit.rpc.fields import Fields
 from peakmesh.ops.v1 import ops_service_pb2 as pb
@@ -39,6 +40,17 @@ def change_sale(request: pb.CloseSaleRequest | pb.PauseSaleRequest | pb.ResumeSa
     fields = Fields()
     fields.uuid("request_id", request.request_id)
     fields.ident("sale_id", request.sale_id)
+    fields.check()
+
+
+def rebuild_stock(request: pb.RebuildStockRequest) -> None:
+    """Raises InvalidFields."""
+    fields = Fields()
+    fields.uuid("request_id", request.request_id)
+    fields.require(not (request.sale_id and request.all_sales), "all_sales", "not together with sale_id")
+    if not request.all_sales:
+        fields.ident("sale_id", request.sale_id)
+    fields.text("reason", request.reason, 1, REASON_CHARS)
     fields.check()
 
 

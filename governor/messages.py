@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from governor.open_sale import Answer
+from governor.rebuild import Progress
 from governor.sale import OfferRow, Sale, SaleState, SaleView, Units
 from meshkit.money import from_minor
 from meshkit.rpc.times import timestamp
@@ -16,7 +17,7 @@ def sale_message(view: SaleView, now_ms: int) -> pb.Sale:
     return pb.Sale(
         sale_id=sale.sale_id,
         state=state_at(sale, now_ms),
-        offers=[offer_message(row, view.redis.get(row.offer.offer_no)) for row in sale.offers],
+        offers=[_offer_of(view, row) for row in sale.offers],
         open_time=timestamp(sale.opens_ms),
         close_time=timestamp(sale.closes_ms) if sale.closes_ms else None,
     )
@@ -34,6 +35,13 @@ def state_at(sale: Sale, now_ms: int) -> "pb.SaleState.ValueType":
     return pb.SALE_STATE_CLOSED if sale.state is SaleState.OPENING else pb.SALE_STATE_OPEN
 
 
+def _offer_of(view: SaleView, row: OfferRow) -> pb.Offer:
+    number = row.offer.offer_no
+    message = offer_message(row, view.redis.get(number))
+    message.redis_lost = number in view.lost
+    return message
+
+
 def offer_message(row: OfferRow, redis: Units | None) -> pb.Offer:
     """`redis` None: not looked at."""
     offer = row.offer
@@ -46,6 +54,18 @@ def offer_message(row: OfferRow, redis: Units | None) -> pb.Offer:
         price_version=offer.price_version,
         database=_counters(row.units),
         redis=None if redis is None else _counters(redis),
+    )
+
+
+def rebuild_message(progress: Progress) -> pb.RebuildStockResponse:
+    return pb.RebuildStockResponse(
+        phase=pb.RebuildPhase.Value(f"REBUILD_PHASE_{progress.phase}"),
+        epoch=progress.epoch,
+        outbox=progress.outbox,
+        markers_passed=progress.passed,
+        markers=progress.markers,
+        offers_done=progress.done,
+        offers=progress.offers,
     )
 
 

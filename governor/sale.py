@@ -73,10 +73,11 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class SaleView:
-    """A sale with its units as Redis has them, by offer_no."""
+    """A sale with its units as Redis has them, by offer_no. `lost`: offers that Redis has not, or of another epoch."""
 
     sale: Sale
     redis: dict[int, Units]
+    lost: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from governor.sale import OfferRow, Sale, SaleView, Units
+from governor.sale import OfferRow, Sale, SaleState, SaleView, Units
 from kernel.offers import load_offers, publish_offer
 from kernel.stock.port import StockPort
 from kernel.stock.results import OfferState, SetInitialKind
 from meshkit.errors import DependencyUnavailable, IllegalState
 
 T = TypeVar("T")
+MOST_COUNTED = 1_000
 
 
 class SaleStock:
@@ -55,6 +56,23 @@ class SaleStock:
                 if not await self._stock.set_state(number, bucket, epoch, state, only_from):
                     raise _other_epoch(row)
 
+    async def shut(self, row: OfferRow) -> None:
+        """Whatever Redis still has of it, in whatever epoch, takes no more orders until it is rebuilt."""
+        for bucket in range(row.offer.buckets):
+            found = await self._stock.counters(row.offer.offer_no, bucket)
+            if found is not None:
+                await self._stock.set_state(row.offer.offer_no, bucket, found.epoch, OfferState.REBUILDING)
+
+    async def undelivered(self, row: OfferRow) -> int:
+        """Orders that checkout's relay has still to bring to Kafka, counted up to 1,000 a bucket. It deletes entries
+        of the present epoch alone: those of an older one are left from before another rebuild, and stale."""
+        left = 0
+        for bucket in range(row.offer.buckets):
+            found = await self._stock.counters(row.offer.offer_no, bucket)
+            if found is not None and found.epoch == row.offer.epoch:
+                left += len(await self._stock.outbox_entries(row.offer.offer_no, bucket, 0, MOST_COUNTED))
+        return left
+
     async def set_units(self, row: OfferRow, units: int) -> None:
         """Brings the units on sale to `units`; where they are so already, nothing is written.
 
@@ -76,7 +94,14 @@ class SaleStock:
         return sum(known) if len(known) == len(counted) else None
 
     async def view(self, sale: Sale) -> SaleView:
-        return SaleView(sale, {row.offer.offer_no: await self.units(row) for row in sale.offers})
+        units = {row.offer.offer_no: await self.units(row) for row in sale.offers}
+        # A sale that is OPENING has no counters yet, and lost none.
+        looked_at = () if sale.state is SaleState.OPENING else sale.offers
+        return SaleView(sale, units, frozenset([row.offer.offer_no for row in looked_at if await self._is_lost(row)]))
+
+    async def _is_lost(self, row: OfferRow) -> bool:
+        counted = [await self._stock.counters(row.offer.offer_no, bucket) for bucket in range(row.offer.buckets)]
+        return any(each is None or each.epoch != row.offer.epoch for each in counted)
 
     async def units(self, row: OfferRow) -> Units:
         counted = [await self._stock.counters(row.offer.offer_no, bucket) for bucket in range(row.offer.buckets)]

@@ -68,11 +68,12 @@ async def _with_offers(connection: AsyncConnection, found: Sequence[Any]) -> lis
     query = select(offer).where(offer.c.sale_id.in_([row.sale_id for row in found])).order_by(offer.c.offer_no)
     offers: dict[str, list[OfferRow]] = {row.sale_id: [] for row in found}
     for row in await connection.execute(query) if found else ():
-        offers[row.sale_id].append(_offer_row(row))
+        offers[row.sale_id].append(offer_row(row))
     return [Sale(row.sale_id, SaleState(row.state), row.opens_ms, row.closes_ms, offers[row.sale_id]) for row in found]
 
 
-def _offer_row(row: Any) -> OfferRow:
+def offer_row(row: Any) -> OfferRow:
+    """Of a row of `offer`."""
     names = Offer.__dataclass_fields__
     return OfferRow(Offer(**{name: getattr(row, name) for name in names}), row.initial, row.reserved, row.sold)
 

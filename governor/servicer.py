@@ -9,9 +9,10 @@ from governor.close_sale import CloseSale
 from governor.get_sale import GetSale
 from governor.import_catalog import ImportCatalog
 from governor.list_sales import ListSales
-from governor.messages import offer_message, sale_message
+from governor.messages import offer_message, rebuild_message, sale_message
 from governor.open_sale import OpenSale
 from governor.pause_sale import PauseSale
+from governor.rebuild_stock import RebuildStock
 from governor.resume_sale import ResumeSale
 from governor.sale import SaleView
 from governor.set_stock import SetStock
@@ -31,6 +32,7 @@ class UseCases:
     list_sales: ListSales
     set_stock: SetStock
     import_catalog: ImportCatalog
+    rebuild_stock: RebuildStock
 
 
 class OpsServicer(rpc.OpsServiceServicer):
@@ -77,6 +79,11 @@ class OpsServicer(rpc.OpsServiceServicer):
         products = checks.products(request)
         done = await self._use.import_catalog(self._call("ImportCatalog", request), products)
         return pb.ImportCatalogResponse(added=done.added, repriced=done.repriced, unchanged=done.unchanged)
+
+    async def RebuildStock(self, request: pb.RebuildStockRequest, _context: Any) -> pb.RebuildStockResponse:
+        checks.rebuild_stock(request)
+        call = self._call("RebuildStock", request)
+        return rebuild_message(await self._use.rebuild_stock(call, request.sale_id, request.reason))
 
     def _call(self, method: str, request: Any) -> OpsCall:
         request_id = str(request.request_id).lower()

@@ -11,6 +11,8 @@ class Settings(ProcessSettings):
     governor_lock_seconds: int = Field(default=10, ge=1, le=60, description="wait for another operator's change")
     # 64 reads at once take 0.25 s; what changes something waits for one lock anyway, 10 s at most.
     governor_rpcs: int = Field(default=64, ge=1, description="unary RPCs at once; past it: OVERLOADED")
+    # The variable that checkout_svc reads, too: a rebuild waits that long for its answers.
+    accept_budget_ms: int = Field(default=1000, gt=0, description="from a buyer's call to its answer")
     governor_policy: str = Field(default="", description="the tiers' policy file; the one that is shipped when empty")
     governor_dry_run: bool = Field(
         default=False, description="decide tiers, say what would be switched, switch nothing"

@@ -49,10 +49,13 @@ class Publisher:
             await asyncio.wait([self._replacing])
         await self._producer.stop()
 
-    async def publish(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> asyncio.Future[Any]:
-        """Hands one record over; the future resolves with its ack. Wait with `shield`: a time-out is *unknown*."""
+    async def publish(
+        self, topic: str, key: str, value: bytes, headers: Headers = (), partition: int | None = None
+    ) -> asyncio.Future[Any]:
+        """Hands one record over; the future resolves with its ack. Wait with `shield`: a time-out is *unknown*.
+        `partition` None: by the key."""
         future: asyncio.Future[Any] = await self._producer.send(
-            topic, value, key.encode(), headers=list(headers) or None
+            topic, value, key.encode(), partition=partition, headers=list(headers) or None
         )
         future.add_done_callback(self._watch)
         return future

@@ -21,6 +21,7 @@ async def ask_and_die(settings: Settings, point: str, method: str, request: obje
         "PEAKMESH_RUN_DIR": str(settings.run_dir),
         "PEAKMESH_REDIS_URL": settings.redis,
         "PEAKMESH_DB_URL": settings.database,
+        "PEAKMESH_KAFKA_BOOTSTRAP": settings.kafka,
         "PEAKMESH_GOVERNOR_HEAL_SECONDS": "300",
         "PEAKMESH_GOVERNOR_DRY_RUN": "true",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated" / "python")]),

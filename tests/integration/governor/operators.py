@@ -48,6 +48,7 @@ def settings_for(mesh: devstack.Mesh, base: int) -> Settings:
         run_dir=mesh.run_dir,
         redis_url=mesh.settings.redis,
         db_url=mesh.settings.database,
+        kafka_bootstrap=mesh.settings.kafka,
         drain_seconds=0,
         governor_heal_seconds=0.2,
         governor_dry_run=True,
@@ -125,6 +126,7 @@ class Desk:
         offers = await self.rows("SELECT offer_no, sale_id, sku FROM offer WHERE sku LIKE :sku", sku=f"{self.prefix}-%")
         for offer in offers:
             await self.change("DELETE FROM sale WHERE sale_id = :id", id=offer.sale_id)
+            await self.change("DELETE FROM stock_rebuild WHERE offer_no = :no", no=offer.offer_no)
             await self.change("DELETE FROM offer WHERE offer_no = :no", no=offer.offer_no)
             await self.redis.hdel(OFFERS_KEY, f"{offer.sale_id}|{offer.sku}")
             async for key in self.redis.scan_iter(match=f"*{keys.tag(offer.offer_no, 0)}*", count=1000):

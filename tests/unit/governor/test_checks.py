@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -78,3 +79,25 @@ def test_a_sale_id_sorts_by_time_and_may_stand_in_a_key() -> None:
     assert earlier < later
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", earlier)
     assert new_sale_id(NOW) != earlier
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({}, []),
+        ({"sale_id": "", "all_sales": True}, []),
+        ({"sale_id": ""}, ["sale_id"]),
+        ({"all_sales": True}, ["all_sales"]),
+        ({"reason": " "}, ["reason"]),
+        ({"reason": "r" * 256}, ["reason"]),
+        ({"request_id": "one"}, ["request_id"]),
+    ],
+)
+def test_a_rebuild_is_of_one_sale_or_all_and_has_a_reason(changes: dict[str, Any], wrong: list[str]) -> None:
+    request = pb.RebuildStockRequest(**({"request_id": REQUEST_ID, "sale_id": "s", "reason": "a drill"} | changes))
+    found: list[str] = []
+    try:
+        checks.rebuild_stock(request)
+    except InvalidFields as error:
+        found = [field for field, _ in error.violations]
+    assert found == wrong

@@ -53,6 +53,38 @@ SALE_STATE_SCHEDULED: SaleState.ValueType  # 4
 """Takes none before `open_time`."""
 Global___SaleState: _TypeAlias = SaleState  # noqa: Y015
 
+class _RebuildPhase:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RebuildPhaseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RebuildPhase.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REBUILD_PHASE_UNSPECIFIED: _RebuildPhase.ValueType  # 0
+    """Never sent."""
+    REBUILD_PHASE_DRAINING: _RebuildPhase.ValueType  # 1
+    """Nothing is sold; what is left in the outbox goes to Kafka."""
+    REBUILD_PHASE_CONSUMING: _RebuildPhase.ValueType  # 2
+    """The markers are written; order_worker comes to them."""
+    REBUILD_PHASE_LOADING: _RebuildPhase.ValueType  # 3
+    """Offer by offer, the stock is loaded from the rows and opened."""
+    REBUILD_PHASE_DONE: _RebuildPhase.ValueType  # 4
+    """All of it takes orders again, where its sale does."""
+
+class RebuildPhase(_RebuildPhase, metaclass=_RebuildPhaseEnumTypeWrapper):
+    """How far a rebuild is."""
+
+REBUILD_PHASE_UNSPECIFIED: RebuildPhase.ValueType  # 0
+"""Never sent."""
+REBUILD_PHASE_DRAINING: RebuildPhase.ValueType  # 1
+"""Nothing is sold; what is left in the outbox goes to Kafka."""
+REBUILD_PHASE_CONSUMING: RebuildPhase.ValueType  # 2
+"""The markers are written; order_worker comes to them."""
+REBUILD_PHASE_LOADING: RebuildPhase.ValueType  # 3
+"""Offer by offer, the stock is loaded from the rows and opened."""
+REBUILD_PHASE_DONE: RebuildPhase.ValueType  # 4
+"""All of it takes orders again, where its sale does."""
+Global___RebuildPhase: _TypeAlias = RebuildPhase  # noqa: Y015
+
 @_typing.final
 class OfferSpec(_message.Message):
     """What is put on sale."""
@@ -97,6 +129,7 @@ class Offer(_message.Message):
     PRICE_VERSION_FIELD_NUMBER: _builtins.int
     DATABASE_FIELD_NUMBER: _builtins.int
     REDIS_FIELD_NUMBER: _builtins.int
+    REDIS_LOST_FIELD_NUMBER: _builtins.int
     offer_no: _builtins.int
     """Number in the registry."""
     sku: _builtins.str
@@ -107,6 +140,8 @@ class Offer(_message.Message):
     """Units one user may hold or buy."""
     price_version: _builtins.int
     """The price's version, to be sent with PlaceOrder."""
+    redis_lost: _builtins.bool
+    """Redis has no counters of it, or those of another epoch: it sells nothing until it is rebuilt. Unset in ListSales."""
     @_builtins.property
     def unit_price(self) -> _money_pb2.Money:
         """Price of one unit."""
@@ -130,10 +165,11 @@ class Offer(_message.Message):
         price_version: _builtins.int = ...,
         database: Global___StockCounters | None = ...,
         redis: Global___StockCounters | None = ...,
+        redis_lost: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "redis", b"redis", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "limit_per_user", b"limit_per_user", "offer_no", b"offer_no", "price_version", b"price_version", "redis", b"redis", "sku", b"sku", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["database", b"database", "limit_per_user", b"limit_per_user", "offer_no", b"offer_no", "price_version", b"price_version", "redis", b"redis", "redis_lost", b"redis_lost", "sku", b"sku", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -682,3 +718,83 @@ class ImportCatalogResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImportCatalogResponse: _TypeAlias = ImportCatalogResponse  # noqa: Y015
+
+@_typing.final
+class RebuildStockRequest(_message.Message):
+    """Asks to rebuild the stock of one sale, or of all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SALE_ID_FIELD_NUMBER: _builtins.int
+    ALL_SALES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID, kept over repeats."""
+    sale_id: _builtins.str
+    """The sale; empty with `all_sales`."""
+    all_sales: _builtins.bool
+    """Every sale, closed ones too."""
+    reason: _builtins.str
+    """Why, in words; 1 to 255 characters."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        sale_id: _builtins.str = ...,
+        all_sales: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_sales", b"all_sales", "reason", b"reason", "request_id", b"request_id", "sale_id", b"sale_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebuildStockRequest: _TypeAlias = RebuildStockRequest  # noqa: Y015
+
+@_typing.final
+class RebuildStockResponse(_message.Message):
+    """Answers RebuildStock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHASE_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    OUTBOX_FIELD_NUMBER: _builtins.int
+    MARKERS_PASSED_FIELD_NUMBER: _builtins.int
+    MARKERS_FIELD_NUMBER: _builtins.int
+    OFFERS_DONE_FIELD_NUMBER: _builtins.int
+    OFFERS_FIELD_NUMBER: _builtins.int
+    phase: Global___RebuildPhase.ValueType
+    """Where it stands; repeat the call until DONE."""
+    epoch: _builtins.int
+    """The epoch that it starts."""
+    outbox: _builtins.int
+    """Orders in the outbox that Kafka has not yet, counted up to 1,000 an offer."""
+    markers_passed: _builtins.int
+    """Partitions whose marker order_worker has passed."""
+    markers: _builtins.int
+    """Partitions in all."""
+    offers_done: _builtins.int
+    """Offers that are done."""
+    offers: _builtins.int
+    """Offers in all."""
+    def __init__(
+        self,
+        *,
+        phase: Global___RebuildPhase.ValueType = ...,
+        epoch: _builtins.int = ...,
+        outbox: _builtins.int = ...,
+        markers_passed: _builtins.int = ...,
+        markers: _builtins.int = ...,
+        offers_done: _builtins.int = ...,
+        offers: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "markers", b"markers", "markers_passed", b"markers_passed", "offers", b"offers", "offers_done", b"offers_done", "outbox", b"outbox", "phase", b"phase"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebuildStockResponse: _TypeAlias = RebuildStockResponse  # noqa: Y015

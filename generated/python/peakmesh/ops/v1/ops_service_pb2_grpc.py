@@ -75,6 +75,11 @@ class OpsServiceStub:
                 request_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ImportCatalogRequest.SerializeToString,
                 response_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ImportCatalogResponse.FromString,
                 _registered_method=True)
+        self.RebuildStock = channel.unary_unary(
+                '/peakmesh.ops.v1.OpsService/RebuildStock',
+                request_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.RebuildStockRequest.SerializeToString,
+                response_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.RebuildStockResponse.FromString,
+                _registered_method=True)
 
 
 class OpsServiceServicer:
@@ -137,6 +142,13 @@ class OpsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RebuildStock(self, request, context):
+        """After a loss of Redis: fences what was accepted before, and loads the stock from the database. A call goes as far as it gets in a few seconds; repeat it with the same request_id until DONE. Errors: INVALID_FIELD, SALE_NOT_FOUND, ILLEGAL_STATE, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OpsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -179,6 +191,11 @@ def add_OpsServiceServicer_to_server(servicer, server):
                     servicer.ImportCatalog,
                     request_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ImportCatalogRequest.FromString,
                     response_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ImportCatalogResponse.SerializeToString,
+            ),
+            'RebuildStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.RebuildStock,
+                    request_deserializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.RebuildStockRequest.FromString,
+                    response_serializer=peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.RebuildStockResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -398,6 +415,33 @@ class OpsService:
             '/peakmesh.ops.v1.OpsService/ImportCatalog',
             peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ImportCatalogRequest.SerializeToString,
             peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.ImportCatalogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RebuildStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peakmesh.ops.v1.OpsService/RebuildStock',
+            peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.RebuildStockRequest.SerializeToString,
+            peakmesh_dot_ops_dot_v1_dot_ops__service__pb2.RebuildStockResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,8 @@ class OpsServiceStub:
     """Raises or lowers the units of an offer; never below reserved + sold. Errors: INVALID_FIELD, OFFER_NOT_FOUND, ILLEGAL_STATE."""
     ImportCatalog: _grpc.UnaryUnaryMultiCallable[_ops_service_pb2.ImportCatalogRequest, _ops_service_pb2.ImportCatalogResponse]
     """Adds products, or gives them a new price_version, all or none. Errors: INVALID_FIELD."""
+    RebuildStock: _grpc.UnaryUnaryMultiCallable[_ops_service_pb2.RebuildStockRequest, _ops_service_pb2.RebuildStockResponse]
+    """After a loss of Redis: fences what was accepted before, and loads the stock from the database. A call goes as far as it gets in a few seconds; repeat it with the same request_id until DONE. Errors: INVALID_FIELD, SALE_NOT_FOUND, ILLEGAL_STATE, REQUEST_ID_REUSED."""
 
 @_typing.type_check_only
 class OpsServiceAsyncStub(OpsServiceStub):
@@ -71,6 +73,8 @@ class OpsServiceAsyncStub(OpsServiceStub):
     """Raises or lowers the units of an offer; never below reserved + sold. Errors: INVALID_FIELD, OFFER_NOT_FOUND, ILLEGAL_STATE."""
     ImportCatalog: _aio.UnaryUnaryMultiCallable[_ops_service_pb2.ImportCatalogRequest, _ops_service_pb2.ImportCatalogResponse]  # type: ignore[assignment]
     """Adds products, or gives them a new price_version, all or none. Errors: INVALID_FIELD."""
+    RebuildStock: _aio.UnaryUnaryMultiCallable[_ops_service_pb2.RebuildStockRequest, _ops_service_pb2.RebuildStockResponse]  # type: ignore[assignment]
+    """After a loss of Redis: fences what was accepted before, and loads the stock from the database. A call goes as far as it gets in a few seconds; repeat it with the same request_id until DONE. Errors: INVALID_FIELD, SALE_NOT_FOUND, ILLEGAL_STATE, REQUEST_ID_REUSED."""
 
 class OpsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Sales, stock and catalogue; role `operator`, on the operators' listener alone. The only writer of all three."""
@@ -138,5 +142,13 @@ class OpsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ops_service_pb2.ImportCatalogResponse, _abc.Awaitable[_ops_service_pb2.ImportCatalogResponse]]:
         """Adds products, or gives them a new price_version, all or none. Errors: INVALID_FIELD."""
+
+    @_abc_1.abstractmethod
+    def RebuildStock(
+        self,
+        request: _ops_service_pb2.RebuildStockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ops_service_pb2.RebuildStockResponse, _abc.Awaitable[_ops_service_pb2.RebuildStockResponse]]:
+        """After a loss of Redis: fences what was accepted before, and loads the stock from the database. A call goes as far as it gets in a few seconds; repeat it with the same request_id until DONE. Errors: INVALID_FIELD, SALE_NOT_FOUND, ILLEGAL_STATE, REQUEST_ID_REUSED."""
 
 def add_OpsServiceServicer_to_server(servicer: OpsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
