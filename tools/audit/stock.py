@@ -20,6 +20,9 @@ def conserved(facts: Facts, database: Database, buckets: Buckets) -> Iterator[st
         if row.initial < row.reserved + row.sold:
             yield f"offer {row.offer_no} in SQL: {row.initial} units, but {row.reserved} reserved + {row.sold} sold"
         mine = [has for (offer, _), has in buckets.items() if offer == row.offer_no]
+        if not mine:
+            yield f"offer {row.offer_no}: Redis has lost its stock; it sells nothing until `peakmesh stock rebuild`"
+            continue
         redis = tuple(sum(getattr(has, what) for has in mine) for what in ("initial", "reserved", "sold"))
         if not facts.live and redis != (row.initial, row.reserved, row.sold):
             sql = (row.initial, row.reserved, row.sold)

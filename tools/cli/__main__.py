@@ -3,7 +3,22 @@
 import typer
 
 from meshkit.log import setup_logging
-from tools.cli import audit, cart, catalog, clean, fault, order, product, sale, stack, tier, toggles, token, voucher
+from tools.cli import (
+    audit,
+    cart,
+    catalog,
+    clean,
+    fault,
+    order,
+    product,
+    sale,
+    stack,
+    stock,
+    tier,
+    toggles,
+    token,
+    voucher,
+)
 
 app = typer.Typer(name="peakmesh", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(stack.up)
@@ -13,6 +28,7 @@ app.command()(stack.logs)
 app.command()(clean.clean)
 app.command()(audit.audit)
 app.add_typer(sale.app, name="sale")
+app.add_typer(stock.app, name="stock")
 app.add_typer(cart.app, name="cart")
 app.add_typer(product.app, name="product")
 app.add_typer(order.app, name="order")

@@ -132,3 +132,7 @@ def show_sale(sale: pb.Sale, as_json: bool) -> None:
         for where, stock in (("SQL", offer.database), ("Redis", offer.redis))
     ]
     table("sku", "units", "in", "available", "reserved", "sold", rows=rows)
+    lost = [offer.sku for offer in sale.offers if offer.redis_lost]
+    if lost:
+        words = f"Redis lost the stock of {', '.join(lost)}: it sells nothing until"
+        out.print(f"{words} `peakmesh stock rebuild --sale {sale.sale_id} --reason TEXT`", style="red", soft_wrap=True)

@@ -46,10 +46,14 @@ def _offer(_: Facts, sale: SaleFacts, each: OfferOnSale, stock: StockFacts) -> I
     name, found = _name(each), [stock.counters.get((each.offer.offer_no, n)) for n in range(each.offer.buckets)]
     known = [one for one in found if one is not None]
     if len(known) < len(found):
-        yield problem(f"Redis has no counters for {name}", "they were lost: it sells nothing until it is rebuilt")
+        yield problem(f"Redis has lost the stock of {name}: it sells nothing", _rebuild(sale))
+        return
+    if any(one.state is OfferState.REBUILDING for one in known):
+        yield problem(f"the rebuild of {name} is not done", f"repeat {_rebuild(sale)}")
         return
     if any(one.epoch != each.offer.epoch for one in known):
-        yield problem(f"Redis has {name} in another epoch than SQL", "rebuild its stock")
+        yield problem(f"Redis has {name} in another epoch than SQL: it sells nothing", _rebuild(sale))
+        return
     if any((one.opens_ms, one.closes_ms) != (sale.opens_ms, sale.closes_ms) for one in known):
         yield problem(f"Redis has other hours for {name} than SQL", "open another sale; close this one")
     if sale.state == "OPEN" and any(one.state is not OfferState.OPEN for one in known):
@@ -91,6 +95,10 @@ def doors(_: Facts, identity: IdentityFacts) -> Iterator[Finding]:
     for door, why in identity.doors.items():
         if why:
             yield problem(f"a call through the {door} door failed: {why}", "has Envoy the present JWKS? restart it")
+
+
+def _rebuild(sale: SaleFacts) -> str:
+    return f"`peakmesh stock rebuild --sale {sale.sale_id} --reason TEXT`; --all where all of Redis is empty"
 
 
 def _name(each: OfferOnSale) -> str:

@@ -58,6 +58,11 @@ class Operator:
         sale: pb.Sale = answer.sale
         return sale
 
+    async def rebuild_stock(self, request: pb.RebuildStockRequest) -> pb.RebuildStockResponse:
+        """`request` with its request_id: it is one call, made until it is DONE."""
+        answer: pb.RebuildStockResponse = await self._call("RebuildStock", request)
+        return answer
+
     async def import_catalog(self, products: Sequence[pb.Product]) -> pb.ImportCatalogResponse:
         request = pb.ImportCatalogRequest(request_id=str(uuid4()), products=products)
         answer: pb.ImportCatalogResponse = await self._call("ImportCatalog", request)
