@@ -67,7 +67,7 @@ BESIDE_CONNECTIONS = 8
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[int]:
     """Serves checkout, carts and the catalogue from entry to exit of the block; yields the port."""
-    name = f"checkout_{settings.checkout_index}"
+    name = f"checkout_{settings.instance}"
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
         flags = await stack.enter_async_context(following_features(settings))

@@ -6,7 +6,6 @@ from meshkit.settings import ProcessSettings
 
 
 class Settings(ProcessSettings):
-    checkout_index: int = Field(default=0, ge=0, le=1, description="which of the two processes: decides the ports")
     accept_window_ms: float = Field(default=2, ge=0, description="taps collected into one script call")
     accept_budget_ms: int = Field(default=1000, gt=0, description="from the call to its answer; past it: PENDING")
     accept_most: int = Field(default=2000, gt=0, description="orders in progress at once; past it: OVERLOADED")

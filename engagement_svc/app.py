@@ -21,6 +21,7 @@ from meshkit.db.engine import database
 from meshkit.identity import Role, TokenVerifier
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
+from meshkit.ports import nth
 from meshkit.rpc.edge import Access, AtOnce
 from meshkit.rpc.server import serving
 from peakmesh.engagement.v1 import profile_service_pb2_grpc as profile_rpc
@@ -37,8 +38,9 @@ ROLES |= {f"/{PROFILES}/{method}": _USERS for method in ("UpdateAvatar", "GetPro
 async def running(settings: Settings) -> AsyncIterator[int]:
     """Serves until the block is left; yields the port. Starts without the database: until it is there, calls are
     refused."""
+    name = nth("engagement", settings.instance)
     async with AsyncExitStack() as stack:
-        stack.enter_context(metrics_endpoint(settings.ports["engagement_metrics"]))
+        stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
         flags = await stack.enter_async_context(following_features(settings))
         engine = await stack.enter_async_context(database(settings.database, pool_size=2))
         purchases, avatars = Purchases(engine), Avatars(engine)
@@ -55,7 +57,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
 
         yield await stack.enter_async_context(
             serving(
-                port=settings.ports["engagement"],
+                port=settings.ports[name],
                 register=register,
                 services=[RECOMMENDATIONS, PROFILES],
                 access=Access(TokenVerifier(settings.jwks), ROLES),

@@ -49,6 +49,7 @@ from meshkit.db.engine import database
 from meshkit.identity import Role, TokenVerifier
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
+from meshkit.ports import nth
 from meshkit.redis_client import redis_pool
 from meshkit.rpc.edge import Access, AtOnce
 from meshkit.rpc.server import serving
@@ -81,8 +82,9 @@ _MAX_REQUEST_BYTES = 4 * 1024 * 1024
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[int]:
     """Serves until the block is left; yields the port. Raises where a server's settings could lose orders."""
+    name = nth("governor", settings.instance)
     async with AsyncExitStack() as stack:
-        stack.enter_context(metrics_endpoint(settings.ports["governor_metrics"]))
+        stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
         engine = await stack.enter_async_context(database(settings.database))
         redis = await stack.enter_async_context(redis_pool(settings.redis))
         await check_redis(redis, settings.unsafe)
@@ -146,7 +148,7 @@ async def _serving(
         sync_rpc.add_FlagSyncServiceServicer_to_server(FlagSyncServicer(feed), server)
 
     server = serving(
-        port=settings.ports["governor"],
+        port=settings.ports[nth("governor", settings.instance)],
         register=register,
         services=[SERVICE, TOGGLE_SERVICE, TIER_SERVICE, SYNC_SERVICE],
         access=Access(TokenVerifier(settings.jwks), ROLES, INTERNAL),

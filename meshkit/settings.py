@@ -17,11 +17,13 @@ class ProcessSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PEAKMESH_", extra="ignore", frozen=True)
 
     port_base: int = Field(default=0, ge=0, le=5000 * 2, description="offset added to every port")
+    instance: int = Field(default=0, ge=0, le=1, description="which of two of a kind: decides the ports")
     run_dir: Path = Field(default=Path(".run"), description="everything the mesh writes")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     redis_url: str = ""
     db_url: str = ""
     kafka_bootstrap: str = ""
+    flags_target: str = Field(default="", description="a flagd sync server; by Envoy's egress to a governor when empty")
     drain_seconds: float = Field(default=1.0, ge=0, description="NOT_SERVING this long before the server stops")
     unsafe: bool = Field(default=False, description="accept servers whose durability settings could lose orders")
 
@@ -30,6 +32,10 @@ class ProcessSettings(BaseSettings):
     @property
     def ports(self) -> Ports:
         return Ports(self.port_base)
+
+    @property
+    def flags(self) -> str:
+        return self.flags_target or f"127.0.0.1:{self.ports['egress']}"
 
     @property
     def redis(self) -> str:

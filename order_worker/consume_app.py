@@ -21,6 +21,7 @@ from meshkit.kafka.topics import ensure_topics
 from meshkit.kafka.watchdog import watch
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
+from meshkit.ports import nth
 from meshkit.redis_client import redis_pool
 from order_worker.batch_loop import BatchLoop, Handle
 from order_worker.dead_letters import DeadLetters
@@ -41,8 +42,9 @@ POOL_SIZE = 4
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[None]:
     """Consumes from entry to exit of the block; a batch in hand at the exit is done again by the next process."""
+    name = nth("order_consume", settings.instance)
     async with AsyncExitStack() as stack:
-        stack.enter_context(metrics_endpoint(settings.ports["order_consume_metrics"]))
+        stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
         await stack.enter_async_context(following_features(settings))
         engine = await stack.enter_async_context(database(settings.database, pool_size=POOL_SIZE))
         await check_durability(engine, settings.unsafe)

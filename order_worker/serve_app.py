@@ -53,7 +53,7 @@ LISTS_POOL_SIZE = 2
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[int]:
     """Serves OrderService and OrderOpsService from entry to exit of the block; yields the port."""
-    name = f"order_serve_{settings.order_serve_index}"
+    name = f"order_serve_{settings.instance}"
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
         flags = await stack.enter_async_context(following_features(settings))

@@ -6,7 +6,6 @@ from meshkit.settings import ProcessSettings
 
 
 class Settings(ProcessSettings):
-    order_serve_index: int = Field(default=0, ge=0, le=1, description="which of the two that serve: decides the ports")
     order_worker_rate: float = Field(default=2000, ge=0, description="orders written a second; 0 is unlimited")
     order_worker_batch: int = Field(default=500, ge=1, le=2000, description="records a transaction at most")
     order_worker_watchdog_seconds: float = Field(default=60, gt=0, description="a backlog untouched so long ends it")

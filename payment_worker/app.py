@@ -13,6 +13,7 @@ from meshkit.kafka.topics import ensure_topics
 from meshkit.kafka.watchdog import watch
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
+from meshkit.ports import nth
 from meshkit.rpc.client import channel
 from payment_worker.consume_orders import ConsumeOrders
 from payment_worker.escalate import LADDER, Escalate
@@ -28,8 +29,9 @@ from payment_worker.take_back import TakeBack
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[ConsumeOrders]:
     """Raises UnsafeDatabaseError where the database could forget a step that was started."""
+    name = nth("payment", settings.instance)
     async with AsyncExitStack() as stack:
-        stack.enter_context(metrics_endpoint(settings.ports["payment_metrics"]))
+        stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
         await stack.enter_async_context(following_features(settings))
         await ensure_topics(settings.kafka, TOPICS, settings.unsafe)
         engine = await stack.enter_async_context(database(settings.database, pool_size=2))

@@ -14,6 +14,7 @@ from meshkit.db.engine import database
 from meshkit.identity import Role, TokenVerifier
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
+from meshkit.ports import nth
 from meshkit.redis_client import redis_pool
 from meshkit.rpc.edge import Access, AtOnce
 from meshkit.rpc.server import serving
@@ -49,8 +50,9 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     vouchers = read_vouchers(settings.promo_vouchers)
     limited = [code for code, voucher in vouchers.items() if voucher.limits]
     hold_ms = int(settings.promo_hold_seconds * 1000)
+    name = nth("promo", settings.instance)
     async with AsyncExitStack() as stack:
-        stack.enter_context(metrics_endpoint(settings.ports["promo_metrics"]))
+        stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
         flags = await stack.enter_async_context(following_features(settings))
         redis = await stack.enter_async_context(redis_pool(settings.redis))
         engine = await stack.enter_async_context(database(settings.database, pool_size=2))
@@ -70,7 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
 
         yield await stack.enter_async_context(
             serving(
-                port=settings.ports["promo"],
+                port=settings.ports[name],
                 register=register,
                 services=[SERVICE],
                 access=Access(TokenVerifier(settings.jwks), ROLES, INTERNAL),

@@ -44,6 +44,9 @@ def _mysql8() -> Iterator[None]:
         yield
 
 
+GOVERNORS = ("governor", "governor_1")
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[devstack.Mesh]:
     """Where the mesh of this session lives; nothing is started. What the session started is stopped with it."""
@@ -68,7 +71,7 @@ def servers(stack: devstack.Mesh) -> devstack.Mesh:
 
 @pytest.fixture(scope="session")
 def mesh(stack: devstack.Mesh) -> devstack.Mesh:
-    """Every process of the mesh. Its governor switches nothing by load: on a slow machine features would go off under
+    """Every process of the mesh. Its governors switch nothing by load: on a slow machine features would go off under
     tests that ask for them."""
-    devstack.up(env={"governor": {"PEAKMESH_GOVERNOR_DRY_RUN": "true"}})
+    devstack.up(env=dict.fromkeys(GOVERNORS, {"PEAKMESH_GOVERNOR_DRY_RUN": "true"}))
     return stack

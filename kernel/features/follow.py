@@ -1,4 +1,4 @@
-"""A process follows the governor's flags, and holds calls to them that came past Envoy."""
+"""A process follows the governors' flags, and holds calls to them that came past Envoy."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -10,8 +10,8 @@ from meshkit.settings import ProcessSettings
 
 
 def following_features(settings: ProcessSettings) -> AbstractAsyncContextManager[Flags]:
-    """Never waits: the file's defaults hold until the governor was heard, and its last word when it is gone."""
-    return following_flags(f"127.0.0.1:{settings.ports['governor']}", defaults())
+    """Never waits: the file's defaults hold until a governor was heard, and its last word when all are gone."""
+    return following_flags(settings.flags, defaults())
 
 
 def gates(flags: Flags) -> Mapping[str, Callable[[], None]]:

@@ -16,11 +16,12 @@ DEMO_CATALOG = Path(__file__).with_name("demo_catalog.csv")
 
 def up(
     only: Annotated[str, typer.Option(help="processes, with commas; what they need starts too")] = "",
+    pairs: Annotated[bool, typer.Option("--pairs", help="two of every process of ours")] = False,
 ) -> None:
     """Start the mesh and import the demo catalogue; what runs already stays."""
     with told():
         names = only.split(",") if only else None
-        seconds = devstack.up(only=names, progress=lambda line: out.print(line, highlight=False))
+        seconds = devstack.up(only=names, progress=lambda line: out.print(line, highlight=False), pairs=pairs)
     if names:
         out.print(f"ready in {seconds:.1f} s", highlight=False)
         return

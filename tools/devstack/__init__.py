@@ -1,6 +1,6 @@
 """The dev stack: one mesh of real servers and our processes, started, watched and stopped as a whole."""
 
-from tools.devstack.control import ProcessStatus, down, is_up, logs, status, supervisor_mb, up, warm_seconds
+from tools.devstack.control import ProcessStatus, down, expected, is_up, logs, status, supervisor_mb, up, warm_seconds
 from tools.devstack.single import (
     kill_process,
     pause_process,
@@ -17,6 +17,7 @@ __all__ = [
     "Mesh",
     "ProcessStatus",
     "down",
+    "expected",
     "is_up",
     "kill_process",
     "logs",

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -23,7 +23,7 @@ from tools.devstack.state import (
     write_state,
     write_wanted,
 )
-from tools.devstack.table import TABLE, environment, table_of
+from tools.devstack.table import TABLE, environment, table_of, usual
 from tools.devstack.taken import check_ports
 
 _LOOK_EVERY = 0.03
@@ -50,16 +50,18 @@ def up(
     only: Sequence[str] | None = None,
     progress: Callable[[str], None] = print,
     env: Mapping[str, Mapping[str, str]] | None = None,
+    pairs: bool = False,
 ) -> float:
     """Starts what is not running yet and returns when all of it is ready, with the seconds that took.
 
-    `only` names processes; what they need starts too. `env` maps a process to variables it gets at each start from now.
+    `only` names processes; what they need starts too. `pairs`: two of every process of ours, as PEAKMESH_PAIRS. `env` maps a process to variables it gets at each start from now.
     Raises DevstackError: a port is taken, a package is missing, or a process cannot be kept running, which stops all.
     """
     mesh = Mesh.of(run_dir, port_base)
+    mesh = replace(mesh, pairs=pairs or mesh.pairs)
     begun = time.monotonic()
     table = table_of(mesh)
-    names = closure(table, only)
+    names = closure(table, usual(mesh) if only is None else only)
     running = is_up(mesh)
     if not running:
         _end_orphans(mesh)
@@ -91,6 +93,11 @@ def down(run_dir: Path | None = None, port_base: int | None = None) -> bool:
     finally:
         _end_orphans(mesh)
     return True
+
+
+def expected(mesh: Mesh) -> list[str]:
+    """The processes that this mesh should have: those it was told to start, or, where none runs, the usual ones."""
+    return read_wanted(mesh).names if is_up(mesh) else usual(mesh)
 
 
 def is_up(mesh: Mesh | None = None) -> bool:

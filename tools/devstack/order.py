@@ -22,15 +22,13 @@ def topological(table: Mapping[str, ProcessSpec]) -> list[str]:
         raise DevstackError(f"The table goes in a circle: {' → '.join(error.args[1])}.") from None
 
 
-def closure(table: Mapping[str, ProcessSpec], chosen: Sequence[str] | None) -> list[str]:
-    """`chosen` and all that they need, in starting order; everything when nothing is chosen."""
-    if chosen is None:
-        return topological(table)
-    unknown = [name for name in chosen if name not in table]
+def closure(table: Mapping[str, ProcessSpec], chosen: Iterable[str]) -> list[str]:
+    """`chosen` and all that they need, in starting order."""
+    pending = list(chosen)
+    unknown = [name for name in pending if name not in table]
     if unknown:
         raise DevstackError(f"There is no process {', '.join(unknown)}: choose from {', '.join(table)}.")
     wanted: set[str] = set()
-    pending = list(chosen)
     while pending:
         name = pending.pop()
         if name not in wanted:

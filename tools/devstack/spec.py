@@ -14,6 +14,10 @@ class DevstackError(Exception):
     """One sentence for the person at the terminal: what is wrong and what to do about it."""
 
 
+class Settings(ProcessSettings):
+    pairs: bool = False
+
+
 @dataclass(frozen=True)
 class GivenServers:
     """Data servers that somebody else runs, by URL; an empty one is the mesh's own."""
@@ -25,22 +29,24 @@ class GivenServers:
 
 @dataclass(frozen=True)
 class Mesh:
-    """One mesh: its folder, its offset on every port, and which servers it was given. `run_dir` is absolute."""
+    """One mesh: its folder, its offset on every port, and which servers it was given. `run_dir` is absolute.
+    `pairs`: two of every process of ours, where nothing else is asked for."""
 
     run_dir: Path
     port_base: int
     # Not shown: the database's URL holds its password.
     given: GivenServers = field(default=GivenServers(), repr=False)
+    pairs: bool = False
 
     @classmethod
     def of(cls, run_dir: Path | None = None, port_base: int | None = None) -> "Mesh":
         """The environment's mesh; one in another folder is another mesh, and has servers of its own."""
-        settings = ProcessSettings()
+        settings = Settings()
         base = settings.port_base if port_base is None else port_base
         # A relative folder is relative to the checkout, so that `peakmesh` means the same mesh from any folder.
         home, folder = (ROOT / settings.run_dir).resolve(), (ROOT / (run_dir or settings.run_dir)).resolve()
         given = GivenServers(settings.redis_url, settings.db_url, settings.kafka_bootstrap)
-        return cls(folder, base, given if folder == home else GivenServers())
+        return cls(folder, base, given if folder == home else GivenServers(), settings.pairs)
 
     @property
     def ports(self) -> Ports:
@@ -62,7 +68,7 @@ class ProcessSpec:
     `prepare` lays folders and configuration before each start and is harmless to repeat. `probe` raises until the
     process does its work. A `once` row runs to its end: exit status 0 is its readiness. A row with `call` is no
     process: the supervisor awaits it, once. `user` is the uid to run as, `nice` how much it
-    gives way once it is ready.
+    gives way once it is ready. A `paired` row is the second of its kind, for a mesh of pairs alone.
     """
 
     name: str
@@ -75,6 +81,7 @@ class ProcessSpec:
     user: Callable[[], int | None] = lambda: None
     nice: int = 0
     once: bool = False
+    paired: bool = False
     call: Callable[[Mesh], Awaitable[None]] | None = None
     ready_within: float = 60.0
     stop_grace: float = 10.0

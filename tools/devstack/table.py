@@ -4,9 +4,11 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from typing import Any
+
+from meshkit.ports import INSTANCES, nth
 
 from tools.devstack.priority import BEHIND_A_DEADLINE, BEHIND_THE_BUFFER
 from tools.devstack.servers import kafka, mariadb, redis
@@ -34,12 +36,16 @@ def lazily(module: str, function: str, *arguments: str) -> Callable[[Mesh], Awai
     return call
 
 
+def which(instance: int) -> dict[str, str]:
+    return {"PEAKMESH_INSTANCE": str(instance)}
+
+
 def ours(
     name: str,
     *module: str,
     port: str,
     depends_on: tuple[str, ...],
-    env: dict[str, str] | None = None,
+    instance: int = 0,
     nice: int = 0,
 ) -> ProcessSpec:
     """A gRPC process of ours: serves `port`, and `<port>_metrics`."""
@@ -49,12 +55,14 @@ def ours(
         ports=(port, f"{port}_metrics"),
         depends_on=depends_on,
         probe=lazily("probes", "grpc_serves", port),
-        env=env or {},
+        env=which(instance),
         nice=nice,
     )
 
 
-def worker(name: str, *module: str, metrics: str, env: dict[str, str] | None = None, nice: int = 0) -> ProcessSpec:
+def worker(
+    name: str, *module: str, metrics: str, instance: int, env: dict[str, str] | None = None, nice: int = 0
+) -> ProcessSpec:
     """A process of ours that serves nothing but its metrics."""
     return ProcessSpec(
         name=name,
@@ -62,7 +70,7 @@ def worker(name: str, *module: str, metrics: str, env: dict[str, str] | None = N
         ports=(metrics,),
         depends_on=_NEEDS_ALL_DATA,
         probe=lazily("probes", "worker_is_ready", metrics),
-        env=env or {},
+        env=which(instance) | (env or {}),
         nice=nice,
     )
 
@@ -73,7 +81,7 @@ def checkout(index: int) -> ProcessSpec:
         "checkout_svc",
         port=f"checkout_{index}",
         depends_on=("redis", "topics", "identity"),
-        env={"PEAKMESH_CHECKOUT_INDEX": str(index)},
+        instance=index,
     )
 
 
@@ -84,7 +92,46 @@ def order_serve(index: int) -> ProcessSpec:
         "serve",
         port=f"order_serve_{index}",
         depends_on=_NEEDS_ALL_DATA,
-        env={"PEAKMESH_ORDER_SERVE_INDEX": str(index)},
+        instance=index,
+    )
+
+
+def engagement(index: int) -> ProcessSpec:
+    return ours(
+        nth("engagement_svc", index),
+        "engagement_svc",
+        port=nth("engagement", index),
+        depends_on=("migrate", "identity"),
+        instance=index,
+        nice=BEHIND_THE_BUFFER,
+    )
+
+
+def promo(index: int) -> ProcessSpec:
+    return ours(
+        nth("promo_svc", index), "promo_svc", port=nth("promo", index), depends_on=_NEEDS_ALL_DATA, instance=index
+    )
+
+
+def governor(index: int) -> ProcessSpec:
+    return ours(
+        nth("governor", index), "governor", port=nth("governor", index), depends_on=_NEEDS_ALL_DATA, instance=index
+    )
+
+
+def order_consume(index: int) -> ProcessSpec:
+    metrics = f"{nth('order_consume', index)}_metrics"
+    return worker(nth("order_worker", index), "order_worker", "consume", metrics=metrics, instance=index)
+
+
+def payment(index: int) -> ProcessSpec:
+    return worker(
+        nth("payment_worker", index),
+        "payment_worker",
+        metrics=f"{nth('payment', index)}_metrics",
+        instance=index,
+        env=SANDBOX_BULKHEAD,
+        nice=BEHIND_THE_BUFFER,
     )
 
 
@@ -94,7 +141,8 @@ SANDBOX_BULKHEAD = {"PEAKMESH_PAYMENT_WORKER_BULKHEAD": "8"}
 
 ENVOY_PORTS = (
     *("gateway", "operators", "egress", "admin"),
-    *("engagement_inbound", "promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1"),
+    *("engagement_inbound", "engagement_inbound_1", "promo_inbound", "promo_inbound_1", "provider_inbound"),
+    *("order_inbound_0", "order_inbound_1"),
 )
 
 TABLE: tuple[ProcessSpec, ...] = (
@@ -120,27 +168,15 @@ TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("topics", call=lazily("steps", "ensure_topics"), depends_on=("kafka",)),
     ProcessSpec("envoy", python("envoy"), ENVOY_PORTS, ("identity",), probe=lazily("probes", "envoy_is_live")),
     ours("providers", "tools.providers", port="providers", depends_on=("identity",), nice=BEHIND_A_DEADLINE),
-    ours(
-        "engagement_svc",
-        "engagement_svc",
-        port="engagement",
-        depends_on=("migrate", "identity"),
-        nice=BEHIND_THE_BUFFER,
-    ),
-    ours("promo_svc", "promo_svc", port="promo", depends_on=_NEEDS_ALL_DATA),
-    ours("governor", "governor", port="governor", depends_on=_NEEDS_ALL_DATA),
-    checkout(0),
-    checkout(1),
-    worker("order_worker", "order_worker", "consume", metrics="order_consume_metrics"),
-    order_serve(0),
-    order_serve(1),
-    worker(
-        "payment_worker",
-        "payment_worker",
-        metrics="payment_metrics",
-        env=SANDBOX_BULKHEAD,
-        nice=BEHIND_THE_BUFFER,
-    ),
+    engagement(0),
+    promo(0),
+    *(governor(index) for index in INSTANCES),
+    *(checkout(index) for index in INSTANCES),
+    order_consume(0),
+    *(order_serve(index) for index in INSTANCES),
+    payment(0),
+    # Some 75 MB each, so that they start where they are asked for. A release that no call notices needs them.
+    *(replace(of(1), paired=True) for of in (engagement, promo, order_consume, payment)),
 )
 
 
@@ -149,6 +185,11 @@ def table_of(mesh: Mesh) -> dict[str, ProcessSpec]:
     urls = {"redis": mesh.given.redis_url, "mariadb": mesh.given.db_url, "kafka": mesh.given.kafka_bootstrap}
     given = {name: ProcessSpec(name, call=lazily("given", "check_given", name)) for name, url in urls.items() if url}
     return {row.name: given.get(row.name, row) for row in TABLE}
+
+
+def usual(mesh: Mesh) -> list[str]:
+    """What runs where nothing else was asked for."""
+    return [row.name for row in TABLE if mesh.pairs or not row.paired]
 
 
 def environment(mesh: Mesh, spec: ProcessSpec) -> dict[str, str]:

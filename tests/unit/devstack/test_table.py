@@ -1,11 +1,13 @@
 """The declared processes: an order to start them in exists, and two meshes do not meet on a port."""
 
+from pathlib import Path
+
 import pytest
 
 from meshkit.ports import Ports
 from tools.devstack.order import by_name, closure, dependents, topological
 from tools.devstack.spec import DevstackError, Mesh, ProcessSpec
-from tools.devstack.table import TABLE, lazily
+from tools.devstack.table import TABLE, lazily, usual
 
 
 def row(name: str, *depends_on: str) -> ProcessSpec:
@@ -38,6 +40,22 @@ def test_a_mesh_and_the_mesh_of_the_tests_share_no_port() -> None:
     assert not first & second
 
 
+def test_a_mesh_has_a_standby_governor_and_two_of_the_rest_where_it_is_asked_to() -> None:
+    few, all_of_it = usual(Mesh(Path("x"), 0)), usual(Mesh(Path("x"), 0, pairs=True))
+    more = ["engagement_svc_1", "promo_svc_1", "order_worker_1", "payment_worker_1"]
+    assert [*few, *more] == all_of_it == [spec.name for spec in TABLE]
+    assert {"governor", "governor_1"} < set(few)
+
+
+def test_each_of_two_is_told_which_it_is() -> None:
+    table = by_name(TABLE)
+    for name in ("promo_svc", "engagement_svc", "governor", "order_worker", "payment_worker"):
+        first, second = table[name], table[f"{name}_1"]
+        assert (first.env["PEAKMESH_INSTANCE"], second.env["PEAKMESH_INSTANCE"]) == ("0", "1")
+        assert first.argv(Mesh(Path("x"), 0)) == second.argv(Mesh(Path("x"), 0))
+        assert (first.depends_on, first.nice) == (second.depends_on, second.nice)
+
+
 def test_every_process_says_when_it_is_ready() -> None:
     assert [spec.name for spec in TABLE if not (spec.once or spec.call or spec.probe)] == []
 
@@ -46,7 +64,6 @@ def test_a_choice_brings_what_it_needs_and_nothing_else() -> None:
     table = by_name([row("a"), row("b", "a"), row("c", "b"), row("d")])
     assert closure(table, ["c"]) == ["a", "b", "c"]
     assert closure(table, ["d"]) == ["d"]
-    assert sorted(closure(table, None)) == ["a", "b", "c", "d"]
     assert dependents(table, "a") == {"b"}
 
 
