@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from envoy.command import envoy_binary
 from envoy.edge_status import BAD_HEADERS, REPLIES, feature_off
 from envoy.fault_targets import KNOBS, TARGETS, runtime_key
+from envoy.hops import HOPS
 from envoy.json_fields import filter_source
 from envoy.public_api import bindings, descriptor_set, public_methods
 from envoy.settings import Settings
@@ -48,6 +49,7 @@ def render(settings: Settings) -> str:
         issuer=ISSUER,
         audience=AUDIENCE,
         providers=PROVIDERS,
+        hops=HOPS,
         faults_at_rest={runtime_key(target, knob): value for target in TARGETS for knob, value in KNOBS.items()},
         replies=REPLIES,
         bad_headers=BAD_HEADERS,

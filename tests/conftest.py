@@ -73,5 +73,5 @@ def servers(stack: devstack.Mesh) -> devstack.Mesh:
 def mesh(stack: devstack.Mesh) -> devstack.Mesh:
     """Every process of the mesh. Its governors switch nothing by load: on a slow machine features would go off under
     tests that ask for them."""
-    devstack.up(env=dict.fromkeys(GOVERNORS, {"PEAKMESH_GOVERNOR_DRY_RUN": "true"}))
+    devstack.up(env={name: {"PEAKMESH_GOVERNOR_DRY_RUN": "true"} for name in GOVERNORS})
     return stack

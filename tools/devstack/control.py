@@ -54,7 +54,8 @@ def up(
 ) -> float:
     """Starts what is not running yet and returns when all of it is ready, with the seconds that took.
 
-    `only` names processes; what they need starts too. `pairs`: two of every process of ours, as PEAKMESH_PAIRS. `env` maps a process to variables it gets at each start from now.
+    `only` names processes; what they need starts too. `env` maps a process to variables it gets at each start from now.
+    `pairs`: two of every process of ours, as with PEAKMESH_PAIRS.
     Raises DevstackError: a port is taken, a package is missing, or a process cannot be kept running, which stops all.
     """
     mesh = Mesh.of(run_dir, port_base)

@@ -1,6 +1,6 @@
 """Which processes a choice of them needs, and in which order they start."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from tools.devstack.spec import DevstackError, ProcessSpec

@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from importlib import import_module
 from typing import Any
 
+from envoy.hops import LISTENERS
 from meshkit.ports import INSTANCES, nth
-
 from tools.devstack.priority import BEHIND_A_DEADLINE, BEHIND_THE_BUFFER
 from tools.devstack.servers import kafka, mariadb, redis
 from tools.devstack.spec import ROOT, Mesh, ProcessSpec
@@ -139,11 +139,7 @@ def payment(index: int) -> ProcessSpec:
 # breakers opened, and 902 of 5,055 orders went through the retry topics. It serves as many orders with 4 × 8.
 SANDBOX_BULKHEAD = {"PEAKMESH_PAYMENT_WORKER_BULKHEAD": "8"}
 
-ENVOY_PORTS = (
-    *("gateway", "operators", "egress", "admin"),
-    *("engagement_inbound", "engagement_inbound_1", "promo_inbound", "promo_inbound_1", "provider_inbound"),
-    *("order_inbound_0", "order_inbound_1"),
-)
+ENVOY_PORTS = ("gateway", "operators", "egress", "admin", *LISTENERS)
 
 TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("redis", redis.argv, ("redis",), prepare=redis.prepare, probe=lazily("probes", "redis_runs_a_script")),

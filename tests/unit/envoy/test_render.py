@@ -10,6 +10,7 @@ import yaml
 from google.rpc.status_pb2 import Status
 
 import envoy
+from envoy import hops
 from envoy.edge_status import BAD_HEADERS, REPLIES
 from envoy.fault_targets import TARGETS
 from envoy.public_api import bindings
@@ -22,8 +23,7 @@ from meshkit.ports import Ports
 from meshkit.rpc import criticality, deadline
 from meshkit.rpc.status import from_status
 
-INBOUND = ("engagement_inbound", "promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1")
-LISTENERS = ("gateway", "operators", "egress", *INBOUND)
+LISTENERS = ("gateway", "operators", "egress", *hops.LISTENERS)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,6 @@ def test_every_listener_is_on_loopback_and_on_its_moved_port(config: dict[str, A
     assert {name: each["port_value"] for name, each in found.items()} == {name: Ports(700)[name] for name in LISTENERS}
     assert {each["address"] for each in found.values()} == {"127.0.0.1"}
     assert config["admin"]["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": Ports(700)["admin"]}
-
-
-def test_every_process_of_checkout_is_an_endpoint_of_its_own(config: dict[str, Any]) -> None:
-    assert ports_of(cluster(config, "checkout")) == [Ports(700)["checkout_0"], Ports(700)["checkout_1"]]
 
 
 def test_the_public_door_has_no_route_to_operators_quotes_or_providers(config: dict[str, Any]) -> None:
@@ -116,25 +112,60 @@ def test_a_grpc_call_does_not_meet_the_json_filter(config: dict[str, Any]) -> No
 
 def test_faults_are_injected_behind_the_breaker_and_never_on_its_listener(config: dict[str, Any]) -> None:
     assert filters(config, "egress") == ["router"]
-    for listener in INBOUND:
+    for listener in hops.LISTENERS:
         assert filters(config, listener) == ["fault", "router"]
-    inbound = {"engagement": "engagement_inbound", "promo": "promo_inbound"} | dict.fromkeys(
-        PROVIDERS, "provider_inbound"
-    )
-    for name, hop in inbound.items():
-        assert ports_of(cluster(config, name)) == [Ports(700)[hop]]
+    inbound = {name: [hop.name for hop in hops.HOPS[name]] for name in ("engagement", "promo")}
+    inbound |= {name: ["provider_inbound"] for name in PROVIDERS}
+    for name, listeners in inbound.items():
+        assert ports_of(cluster(config, name)) == [Ports(700)[hop] for hop in listeners]
         assert cluster(config, name)["outlier_detection"]["max_ejection_percent"] == 100
 
 
-def test_order_processes_are_reached_through_their_hops_one_each(config: dict[str, Any]) -> None:
-    ports = Ports(700)
-    assert ports_of(cluster(config, "order")) == [ports["order_inbound_0"], ports["order_inbound_1"]]
-    for number in (0, 1):
-        assert ports_of(cluster(config, f"order_app_{number}")) == [ports[f"order_serve_{number}"]]
-        found = routes(config, f"order_inbound_{number}")
-        assert {route["route"]["cluster"] for route in found} == {f"order_app_{number}"}
+HARMED = {
+    "engagement": ["/peakmesh.engagement.v1."],
+    "order": ["/peakmesh.order.v1.OrderService/"],
+    "promo": ["/peakmesh.promotion.v1."],
+    "provider": [f"/peakmesh.provider.v1.{service}/" for service in PROVIDERS.values()],
+}
+
+
+@pytest.mark.parametrize("kind", hops.HOPS)
+def test_each_process_has_a_hop_of_its_own_where_calls_are_harmed_and_health_is_not(
+    config: dict[str, Any], kind: str
+) -> None:
+    for hop in hops.HOPS[kind]:
+        assert ports_of(cluster(config, hop.app)) == [Ports(700)[hop.port]]
+        found = routes(config, hop.name)
+        assert {route["route"]["cluster"] for route in found} == {hop.app}
         harmed = [route["match"]["prefix"] for route in found if "typed_per_filter_config" in route]
-        assert harmed == ["/peakmesh.order.v1.OrderService/"]
+        assert harmed == HARMED[kind]
+        assert ("/grpc.health.v1.Health/" in [route["match"]["prefix"] for route in found]) is (kind != "provider")
+
+
+PAIRS = {
+    "checkout": ("checkout_0", "checkout_1"),
+    "order": ("order_inbound_0", "order_inbound_1"),
+    "vouchers": ("promo", "promo_1"),
+    "promo": ("promo_inbound", "promo_inbound_1"),
+    "engagement": ("engagement_inbound", "engagement_inbound_1"),
+    "governor": ("governor", "governor_1"),
+}
+
+
+def test_where_there_may_be_two_each_is_asked_whether_it_is_there(config: dict[str, Any]) -> None:
+    clusters = config["static_resources"]["clusters"]
+    found = {each["name"]: ports_of(each) for each in clusters if len(ports_of(each)) > 1}
+    assert found == {name: [Ports(700)[port] for port in ports] for name, ports in PAIRS.items()}
+    assert {each["name"] for each in clusters if "health_checks" in each} == set(PAIRS)
+
+
+def test_streams_to_a_frozen_governor_end_and_begin_anew(config: dict[str, Any]) -> None:
+    [flags] = [route for route in routes(config, "egress") if route["name"] == "flags"]
+    action = flags["route"]
+    assert (action["cluster"], action["timeout"], action["idle_timeout"]) == ("governor", "0s", "0s")
+    [protocol] = cluster(config, "governor")["typed_extension_protocol_options"].values()
+    http2 = protocol["explicit_http_config"]["http2_protocol_options"]
+    assert http2["connection_keepalive"] == {"interval": "1s", "timeout": "1s"}
 
 
 def test_no_listener_takes_faults_from_headers(config: dict[str, Any]) -> None:
@@ -211,7 +242,7 @@ def test_a_request_has_its_time_at_both_doors(config: dict[str, Any]) -> None:
 def test_callers_that_share_a_connection_share_no_header_table(config: dict[str, Any]) -> None:
     for each in config["static_resources"]["clusters"]:
         [options] = each["typed_extension_protocol_options"].values()
-        assert options["explicit_http_config"] == {"http2_protocol_options": {"hpack_table_size": 0}}, each["name"]
+        assert options["explicit_http_config"]["http2_protocol_options"]["hpack_table_size"] == 0, each["name"]
 
 
 def test_the_governors_last_word_outlives_a_start_of_envoy(tmp_path: Path) -> None:
