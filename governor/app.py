@@ -1,7 +1,10 @@
 """Composition root of the governor; the tests use the same one."""
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import uuid4
 
 import grpc
 from openfeature.schemas.protobuf.flagd.sync.v1 import sync_pb2_grpc as sync_rpc
@@ -14,7 +17,7 @@ from governor.envoy_runtime import EnvoyRuntime
 from governor.flag_sync_servicer import SERVICE as SYNC_SERVICE
 from governor.flag_sync_servicer import FlagSyncServicer
 from governor.get_sale import GetSale
-from governor.governing import Governing
+from governor.govern import Govern
 from governor.heal_catalog import HealCatalog
 from governor.heal_sales import HealSales
 from governor.import_catalog import ImportCatalog
@@ -26,27 +29,34 @@ from governor.open_sale import OpenSale
 from governor.pause_sale import PauseSale
 from governor.publish_catalog import PublishCatalog
 from governor.rebuild_stock import RebuildStock
+from governor.read_signals import ReadSignals
 from governor.resume_sale import ResumeSale
 from governor.sale_stock import SaleStock
 from governor.servicer import OpsServicer, UseCases
 from governor.set_stock import SetStock
 from governor.settings import Settings
 from governor.settle_sale import SettleSale
+from governor.switch_features import LogOnly
+from governor.tier_policy import load_policy
 from governor.tier_servicer import METHODS as TIER_METHODS
 from governor.tier_servicer import SERVICE as TIER_SERVICE
 from governor.tier_servicer import TierServicer
+from governor.tier_store import TierStore
 from governor.toggle_feed import ToggleFeed
 from governor.toggle_servicer import METHODS as TOGGLE_METHODS
 from governor.toggle_servicer import SERVICE as TOGGLE_SERVICE
 from governor.toggle_servicer import ToggleServicer
 from governor.toggles import Toggles
+from kernel.features import features
 from kernel.stock.durability import check_durability as check_redis
 from kernel.stock.redis_adapter import RedisStock
 from kernel.vouchers.redis_holds import RedisHolds
+from kernel.topics import ORDER_WORKER, ORDERS_INTAKE, PARTITIONS
 from meshkit.clock import wall_ms
 from meshkit.db.durability import check_durability as check_database
 from meshkit.db.engine import database
 from meshkit.identity import Role, TokenVerifier
+from meshkit.kafka.queue_estimate import QueueEstimate
 from meshkit.lifecycle import background
 from meshkit.metrics import metrics_endpoint
 from meshkit.ports import nth
@@ -81,7 +91,8 @@ _MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[int]:
-    """Serves until the block is left; yields the port. Raises where a server's settings could lose orders."""
+    """Serves until the block is left; yields the port. Raises where a server's settings could lose orders, and
+    PolicyRefused for a policy that is wrong."""
     name = nth("governor", settings.instance)
     async with AsyncExitStack() as stack:
         stack.enter_context(metrics_endpoint(settings.ports[f"{name}_metrics"]))
@@ -98,14 +109,26 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         toggles = Toggles(redis, wall_ms)
         feed = ToggleFeed(toggles, EnvoyRuntime(settings.toggles_file).write)
         heals = (HealSales(engine, lock, settle), HealCatalog(lock, publish))
-        governing = Governing(settings, redis, toggles)
-        parts = [feed.run(), *governing.parts, *(heal.run(settings.governor_heal_seconds) for heal in heals)]
+        tiers = TierStore(redis, f"{os.getpid()}-{uuid4().hex[:8]}", dry_run=settings.governor_dry_run)
+        parts = [
+            feed.run(),
+            *_governing(settings, tiers, toggles),
+            *(heal.run(settings.governor_heal_seconds) for heal in heals),
+        ]
         await stack.enter_async_context(background(*parts))
-        tiers = TierServicer(governing.store)
-        served = _serving(servicer, ToggleServicer(toggles, wall_ms), tiers, feed, settings)
+        served = _serving(servicer, ToggleServicer(toggles, wall_ms), TierServicer(tiers), feed, settings)
         port = await stack.enter_async_context(served)
         stack.push_async_callback(feed.close)
         yield port
+
+
+def _governing(settings: Settings, tiers: TierStore, toggles: Toggles) -> tuple[Coroutine[Any, Any, None], ...]:
+    """The control loop and what it reads."""
+    policy = load_policy(settings.policy_file, features())
+    queue = QueueEstimate(settings.kafka, ORDERS_INTAKE, ORDER_WORKER, PARTITIONS)
+    signals = ReadSignals(settings.checkout_metrics, queue, policy.window_seconds)
+    govern = Govern(policy, tiers, signals, LogOnly() if settings.governor_dry_run else toggles, features())
+    return queue.run(), signals.run(), govern.run()
 
 
 def _use_cases(

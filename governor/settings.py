@@ -1,8 +1,12 @@
 """Settings of the governor."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from meshkit.settings import ProcessSettings
+
+SHIPPED_POLICY = Path(__file__).with_name("tiers.yaml")
 
 
 class Settings(ProcessSettings):
@@ -18,6 +22,10 @@ class Settings(ProcessSettings):
         default=False, description="decide tiers, say what would be switched, switch nothing"
     )
     governor_scrape: str = Field(default="", description="host:port of each checkout's /metrics, with commas between")
+
+    @property
+    def policy_file(self) -> Path:
+        return Path(self.governor_policy or SHIPPED_POLICY)
 
     @property
     def checkout_metrics(self) -> list[str]:

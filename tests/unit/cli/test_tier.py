@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from governor.governing import SHIPPED_POLICY
+from governor.settings import SHIPPED_POLICY
 from kernel.features import features
 from tools.cli.tier import app
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from governor.governing import SHIPPED_POLICY
+from governor.settings import SHIPPED_POLICY
 from governor.tier import Signal, Tier
 from governor.tier_policy import PolicyRefused, load_policy, parse_policy
 from kernel.features import features
