@@ -28,5 +28,7 @@ if value == '' then
 else
   redis.call('HSET', settings, field, value)
 end
-redis.call('XADD', journal, 'MAXLEN', '~', 10000, '*', unpack(ARGV, 6))
+-- Greater with each change: by it a governor that wakes up knows that what it read is old.
+local version = redis.call('XADD', journal, 'MAXLEN', '~', 10000, '*', unpack(ARGV, 6))
+redis.call('HSET', settings, 'version', version)
 return 'done'

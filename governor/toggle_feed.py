@@ -1,10 +1,12 @@
 """Follows the features' states in Redis and tells whoever listens, within a quarter of a second."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
+from typing import Protocol
 
-from governor.toggles import Toggles
+from governor.toggles import Seen, Toggles
+from kernel.features import Version
 from meshkit.errors import DependencyUnavailable
 from meshkit.log import get_logger
 
@@ -13,7 +15,12 @@ log = get_logger(__name__)
 LOOK_SECONDS = 0.25
 # Written again although nothing changed: whoever started anew, or lost its file, is right soon after.
 AGAIN_SECONDS = 5.0
-Publish = Callable[[Mapping[str, bool]], None]
+
+
+class Publish(Protocol):
+    def __call__(self, states: Mapping[str, bool], version: Version, *, force: bool) -> bool:
+        """Blocks. False: what is out is later already, and stays unless `force`. Raises OSError."""
+        ...
 
 
 class ToggleFeed:
@@ -24,6 +31,8 @@ class ToggleFeed:
     def __init__(self, toggles: Toggles, publish: Publish) -> None:
         self._toggles, self._publish = toggles, publish
         self._states: Mapping[str, bool] | None = None
+        self._published: Seen | None = None
+        self._refused: Version | None = None
         self._changed = asyncio.Condition()
         self._closed = False
 
@@ -58,22 +67,28 @@ class ToggleFeed:
         """Reads Redis and tells what is new; `again`: tells Envoy in any case."""
         try:
             await self._toggles.expire()
-            found = {name: state.on for name, state in (await self._toggles.states()).items()}
+            seen = await self._toggles.seen()
         except DependencyUnavailable as error:
             log.warning("features not read, the last states stay", error=str(error))
             return
-        changed = found != self._states
-        if changed:
-            log.info("features", **found)
+        if seen.states != self._states:
+            log.info("features", **seen.states)
             async with self._changed:
-                self._states = found
+                self._states = seen.states
                 self._changed.notify_all()
-        if changed or again:
-            await self._tell_envoy(found)
+        if seen != self._published or again:
+            await self._tell_envoy(seen)
 
-    async def _tell_envoy(self, states: Mapping[str, bool]) -> None:
+    async def _tell_envoy(self, seen: Seen) -> None:
+        # Refused at the last look and read again since: it is Redis that has forgotten, and not we who are late.
+        force = seen.version == self._refused
         try:
-            await asyncio.to_thread(self._publish, states)
+            told = await asyncio.to_thread(self._publish, seen.states, seen.version, force=force)
         except OSError as error:
             # A full disk is no reason to stop: the processes were told, and Envoy is within AGAIN_SECONDS.
             log.error("Envoy's file not written", error=repr(error))  # noqa: TRY400
+            self._published = seen
+            return
+        self._published, self._refused = (seen, None) if told else (None, seen.version)
+        if not told:
+            log.warning("Envoy was told of a later change already")

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from governor.metrics import TOGGLES
 from governor.toggle_state import GOVERNOR, Change, FlagState, JournalEntry, Setting, Source, is_over, state_of
-from kernel.features import features
+from kernel.features import Version, features
 from meshkit.errors import DependencyUnavailable, InvalidFields, RequestIdReused
 from meshkit.log import get_logger
 
@@ -21,6 +21,8 @@ __all__ = ["GOVERNOR", "Change", "FlagState", "JournalEntry", "Request", "Settin
 
 # One hash slot, since the script touches all three.
 SETTINGS, JOURNAL, REQUEST = "{toggles}:settings", "{toggles}:journal", "{toggles}:request:"
+# A field of the settings: the last entry of the journal.
+VERSION = b"version"
 WHO_EXPIRES = "clock"
 _GONE = {Source.OVERRIDE: "automatic", Source.AUTOMATIC: "default"}
 
@@ -36,6 +38,14 @@ class Request:
 
     request_id: str
     request_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`states`: which features are on, as of `version`."""
+
+    states: Mapping[str, bool]
+    version: Version
 
 
 class StaleLeader(Exception):
@@ -68,25 +78,28 @@ class Toggles:
 
     async def settings(self) -> Mapping[str, Mapping[Source, Setting]]:
         """By feature; what this version does not know is passed over."""
+        return _decoded(await self._read())
+
+    async def states(self) -> dict[str, FlagState]:
+        """Every feature, in the file's order."""
+        return self._standing(await self.settings())
+
+    async def seen(self) -> Seen:
+        """Which features are on, with the version of that."""
+        found = await self._read()
+        states = {name: state.on for name, state in self._standing(_decoded(found)).items()}
+        told = found.get(VERSION, b"0-0").decode().partition("-")
+        return Seen(states, (int(told[0]), int(told[2])))
+
+    async def _read(self) -> Mapping[bytes, bytes]:
         try:
             found: Any = await self._redis.hgetall(SETTINGS)
         except (RedisError, OSError) as error:
             raise DependencyUnavailable("redis") from error
-        by_name: dict[str, dict[Source, Setting]] = {name: {} for name in features()}
-        for field, text in found.items():
-            source, _, name = field.decode().partition(":")
-            if name not in by_name:
-                continue
-            try:
-                by_name[name][Source(source)] = Setting.decode(text)
-            except ValueError as error:
-                # Raised, one bad value would end every governor at each start.
-                log.warning("a setting in Redis cannot be read", field=field.decode(), error=str(error))
-        return by_name
+        return found  # type: ignore[no-any-return]
 
-    async def states(self) -> dict[str, FlagState]:
-        """Every feature, in the file's order."""
-        settings, now = await self.settings(), self._now_ms()
+    def _standing(self, settings: Mapping[str, Mapping[Source, Setting]]) -> dict[str, FlagState]:
+        now = self._now_ms()
         return {name: state_of(feature, settings[name], now) for name, feature in features().items()}
 
     async def journal(self, limit: int, before: str = "") -> list[JournalEntry]:
@@ -136,6 +149,20 @@ class Toggles:
         if done == b"done":
             TOGGLES.labels(change.flag, what).inc()
         return bool(done == b"done")
+
+
+def _decoded(found: Mapping[bytes, bytes]) -> Mapping[str, Mapping[Source, Setting]]:
+    by_name: dict[str, dict[Source, Setting]] = {name: {} for name in features()}
+    for field, text in found.items():
+        source, _, name = field.decode().partition(":")
+        if name not in by_name:
+            continue
+        try:
+            by_name[name][Source(source)] = Setting.decode(text)
+        except ValueError as error:
+            # Raised, one bad value would end every governor at each start.
+            log.warning("a setting in Redis cannot be read", field=field.decode(), error=str(error))
+    return by_name
 
 
 def _entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> JournalEntry:

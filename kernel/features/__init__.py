@@ -13,6 +13,10 @@ from meshkit.errors import FeatureDisabled
 RUNTIME_LAYER = "toggles"
 # The one that is more than its RPCs: while it is off, checkout asks promotions nothing.
 PROMOTIONS = "promotions"
+# Of the states: the journal's last entry, as Redis numbers it, milliseconds first. A later change has a greater one.
+Version = tuple[int, int]
+NEVER_CHANGED: Version = (0, 0)
+VERSION_KEY = "toggles.version"
 # As long as load usually lasts at least: clients that came back each second would be load of their own.
 RETRY_AFTER_SECONDS = 30.0
 
@@ -59,11 +63,21 @@ def flag_document(states: Mapping[str, bool]) -> str:
     return json.dumps(flag_file() | {"flags": flags})
 
 
-def runtime_document(states: Mapping[str, bool]) -> str:
-    """What Envoy reads from its runtime file: JSON, which is YAML too."""
-    off = {features()[name].runtime_key: 0 if on else 100 for name, on in states.items()}
+def runtime_document(states: Mapping[str, bool], version: Version = NEVER_CHANGED) -> str:
+    """What Envoy reads from its runtime file: JSON, which is YAML too. The version is for who writes it next."""
+    layer: dict[str, Any] = {features()[name].runtime_key: 0 if on else 100 for name, on in states.items()}
+    layer[VERSION_KEY] = "-".join(map(str, version))
     kind = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
-    return json.dumps({"resources": [{"@type": kind, "name": RUNTIME_LAYER, "layer": off}]}, indent=2)
+    return json.dumps({"resources": [{"@type": kind, "name": RUNTIME_LAYER, "layer": layer}]}, indent=2)
+
+
+def runtime_version(text: str) -> Version:
+    """Of a document as above. Raises ValueError."""
+    try:
+        told, _, part = json.loads(text)["resources"][0]["layer"][VERSION_KEY].partition("-")
+        return int(told), int(part)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a runtime file of ours: {text[:100]!r}") from error
 
 
 def disabled(name: str) -> FeatureDisabled:

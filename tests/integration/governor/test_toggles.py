@@ -1,8 +1,10 @@
 """The governor's toggles from an operator's call to a process' snapshot and Envoy's file."""
 
+import asyncio
 import json
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ from governor.settings import Settings
 from governor.toggle_feed import ToggleFeed
 from governor.toggle_servicer import METHODS
 from governor.toggles import Change, Toggles
-from kernel.features import defaults
+from kernel.features import Version, defaults, runtime_document, runtime_version
 from kernel.features.follow import following_features
 from meshkit.clock import wall_ms
 from meshkit.errors import InvalidFields, PeakmeshError, RequestIdReused, RoleRequired
@@ -63,6 +65,11 @@ class Switchboard:
         return share
 
 
+def followed(settings: Settings) -> Settings:
+    """Without an Envoy between."""
+    return settings.model_copy(update={"flags_target": f"127.0.0.1:{settings.ports['governor']}"})
+
+
 @asynccontextmanager
 async def governing(settings: Settings) -> AsyncIterator[Switchboard]:
     async with running(settings) as port, channel(f"127.0.0.1:{port}") as to:
@@ -77,7 +84,7 @@ async def board(data_servers: devstack.Mesh) -> AsyncIterator[Switchboard]:
 
 
 async def test_a_change_reaches_a_process_and_envoys_file_within_a_second(board: Switchboard) -> None:
-    async with following_features(board.settings) as flags:
+    async with following_features(followed(board.settings)) as flags:
         await board.set(on=True)
         for on, share in ((False, 100), (True, 0)):
             began = time.monotonic()
@@ -94,7 +101,7 @@ async def test_a_governor_that_starts_again_switches_nothing_on(board: Switchboa
     await board.set(on=False)
     another = board.settings.model_copy(update={"port_base": free_base()})
     seen: list[bool] = []
-    async with following_features(another) as flags:
+    async with following_features(followed(another)) as flags:
         for _ in range(2):
             async with governing(another):
                 await eventually(lambda: not flags.is_on(FLAG), within=3)
@@ -191,6 +198,52 @@ async def test_a_killed_redis_leaves_the_last_states(tmp_path: Path, redis: tupl
     await server.restart()
     await feed.look()
     assert file.read_text() == written
+
+
+async def test_a_governor_that_wakes_up_does_not_undo_what_the_other_wrote(
+    tmp_path: Path, redis: tuple[RedisServer, Redis]
+) -> None:
+    _, client = redis
+    toggles, runtime = Toggles(client, wall_ms), EnvoyRuntime(tmp_path / "toggles.json")
+    frozen, thawed = threading.Event(), threading.Event()
+
+    def asleep(states: Mapping[str, bool], version: Version, *, force: bool) -> bool:
+        """Frozen between its look at Redis and its write."""
+        frozen.set()
+        thawed.wait(10)
+        return runtime.write(states, version, force=force)
+
+    old, new = ToggleFeed(toggles, asleep), ToggleFeed(toggles, runtime.write)
+    late = asyncio.create_task(old.look())
+    await eventually(frozen.is_set, within=5)
+    await toggles.apply(Change(FLAG, False, "operator:olga", "meanwhile"))
+    await new.look()
+    written = (tmp_path / "toggles.json").read_text()
+    thawed.set()
+    await late
+    assert (
+        (tmp_path / "toggles.json").read_text()
+        == written
+        == runtime_document(defaults() | {FLAG: False}, runtime_version(written))
+    )
+    await old.look()
+    assert (tmp_path / "toggles.json").read_text() == written
+
+
+async def test_a_redis_that_has_forgotten_is_believed_at_the_second_look(
+    tmp_path: Path, redis: tuple[RedisServer, Redis]
+) -> None:
+    _, client = redis
+    toggles, file = Toggles(client, wall_ms), tmp_path / "toggles.json"
+    feed = ToggleFeed(toggles, EnvoyRuntime(file).write)
+    await toggles.apply(Change(FLAG, False, "operator:olga", "a test"))
+    await feed.look()
+    written = file.read_text()
+    await client.flushall()
+    await feed.look()
+    assert file.read_text() == written
+    await feed.look()
+    assert file.read_text() == runtime_document(defaults())
 
 
 async def test_a_feed_that_has_read_nothing_tells_nothing(tmp_path: Path, redis: tuple[RedisServer, Redis]) -> None:
