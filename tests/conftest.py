@@ -10,7 +10,7 @@ from tests.mysql8 import only_mysql8
 from tools import devstack
 from tools.devstack.lend import servers_of
 from tools.devstack.spec import ROOT
-from tools.devstack.table import DATA_SERVERS
+from tools.devstack.table import DATA_SERVERS, GOVERNORS
 
 os.environ.setdefault("PEAKMESH_PORT_BASE", "1000")
 os.environ.setdefault("PEAKMESH_RUN_DIR", str(ROOT / ".run" / "test"))
@@ -42,9 +42,6 @@ def _mysql8() -> Iterator[None]:
     """For every session: what a tool reads of a whole mesh is held to it too."""
     with only_mysql8():
         yield
-
-
-GOVERNORS = ("governor", "governor_1")
 
 
 @pytest.fixture(scope="session")

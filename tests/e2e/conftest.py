@@ -4,6 +4,7 @@ from uuid import uuid4
 import pytest
 
 from tests.e2e.shop import Shop, shopping
+from tests.e2e.switch import Switch
 from tests.e2e.telling import fill_cart
 from tests.e2e.valid_requests import Ground
 from tools.devstack import Mesh
@@ -24,3 +25,12 @@ async def ground(shop: Shop) -> Ground:
     made = Ground(user, sale, bought.order_id)
     await fill_cart(shop, made)
     return made
+
+
+@pytest.fixture
+async def switch(mesh: Mesh) -> AsyncIterator[Switch]:
+    # A shop of its own, so that the feature is on again whatever a test did to its connections.
+    async with shopping(mesh.settings) as apart:
+        made = Switch(apart)
+        yield made
+        await made.clear()

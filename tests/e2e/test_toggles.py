@@ -3,75 +3,30 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from kernel.features import disabled, features
 from meshkit.errors import FeatureDisabled, PeakmeshError, PromotionUnavailable
-from meshkit.identity import Role
-from meshkit.rpc.client import call, channel
+from meshkit.rpc.client import channel
 from meshkit.settings import ProcessSettings
 from order_worker.serve_app import running as serving_orders
 from order_worker.settings import Settings as OrderSettings
-from peakmesh.ops.v1 import toggle_service_pb2 as pb
-from peakmesh.ops.v1 import toggle_service_pb2_grpc as toggle_rpc
 from peakmesh.promotion.v1 import promotion_service_pb2 as promotion
 from tests.e2e.command import peakmesh
 from tests.e2e.feature_calls import CALLS, counted
-from tests.e2e.shop import Shop, shopping
+from tests.e2e.shop import Shop
+from tests.e2e.switch import PROCESSES, Switch, processes_that_have_it
 from tests.polling import eventually
 from tools.devstack import Mesh
 from tools.devstack.single import start_process, stop_process
 
 HISTORY = "purchase-history"
-# All that follow the governor's flags.
-PROCESSES = (
-    *("checkout_0", "checkout_1", "order_consume", "order_serve_0", "order_serve_1"),
-    *("payment", "promo", "engagement"),
-)
 VOUCHER = "WELCOME10"
-
-
-class Switch:
-    """An operator with a hand on the features; `clear` leaves all as they were."""
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop, self._stub = shop, toggle_rpc.ToggleServiceStub(shop.operators)
-        self._touched: set[str] = set()
-
-    async def _ask(self, method: str, request: Any) -> Any:
-        metadata = self._shop.metadata("op-tests", Role.OPERATOR)
-        return await call(getattr(self._stub, method), request, timeout=5, dependency="governor", metadata=metadata)
-
-    async def set(self, flag: str, on: bool) -> None:
-        self._touched.add(flag)
-        request = pb.SetToggleRequest(request_id=str(uuid4()), flag=flag, on=on, reason="an e2e test")
-        await self._ask("SetToggle", request)
-
-    async def clear(self) -> None:
-        for flag in self._touched:
-            await self._ask("ClearToggle", pb.ClearToggleRequest(request_id=str(uuid4()), flag=flag, reason="over"))
-            await eventually(partial(CALLS[flag].is_on, self._shop), within=5)
-
-
-@pytest.fixture
-async def switch(mesh: Mesh) -> AsyncIterator[Switch]:
-    # A shop of its own, so that the feature is on again whatever a test did to its connections.
-    async with shopping(mesh.settings) as apart:
-        made = Switch(apart)
-        yield made
-        await made.clear()
-
-
-async def processes_that_have_it(settings: ProcessSettings, flag: str, on: bool) -> list[str]:
-    pattern = rf'peakmesh_feature_on\{{feature="{flag}"\}}'
-    found = await asyncio.gather(*(asyncio.to_thread(counted, settings, each, pattern) for each in PROCESSES))
-    return [name for name, value in zip(PROCESSES, found, strict=True) if value == float(on)]
 
 
 def test_there_is_a_call_of_every_feature() -> None:

@@ -141,6 +141,8 @@ SANDBOX_BULKHEAD = {"PEAKMESH_PAYMENT_WORKER_BULKHEAD": "8"}
 
 ENVOY_PORTS = ("gateway", "operators", "egress", "admin", *LISTENERS)
 
+GOVERNORS = tuple(nth("governor", index) for index in INSTANCES)
+
 TABLE: tuple[ProcessSpec, ...] = (
     ProcessSpec("redis", redis.argv, ("redis",), prepare=redis.prepare, probe=lazily("probes", "redis_runs_a_script")),
     ProcessSpec(
