@@ -2,6 +2,7 @@
 
 from tools.devstack.control import ProcessStatus, down, expected, is_up, logs, status, supervisor_mb, up, warm_seconds
 from tools.devstack.single import (
+    drop_process,
     kill_process,
     pause_process,
     restart_process,
@@ -17,6 +18,7 @@ __all__ = [
     "Mesh",
     "ProcessStatus",
     "down",
+    "drop_process",
     "expected",
     "is_up",
     "kill_process",

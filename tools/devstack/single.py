@@ -40,6 +40,15 @@ def stop_process(name: str, mesh: Mesh | None = None, kill: bool = False, within
     _wait(name, place, lambda entry: entry.state == "held", within)
 
 
+def drop_process(name: str, mesh: Mesh | None = None, within: float = 30.0) -> None:
+    """Stops it for good: it is none of this mesh's processes any more, until `up` names it. Returns when it is gone."""
+    place = mesh or Mesh.of()
+    wanted = read_wanted(place)
+    wanted.names = [other for other in wanted.names if other != name]
+    write_wanted(place, wanted)
+    _wait(name, place, lambda entry: entry.state == "held", within)
+
+
 def start_process(name: str, mesh: Mesh | None = None, within: float = 40.0) -> None:
     """Lets a stopped process run again and returns when it is ready."""
     place = mesh or Mesh.of()

@@ -60,8 +60,9 @@ class StackState:
 class Wanted:
     """Written by those who command the supervisor.
 
-    `held` stay stopped. `env` is laid over a process's environment at each start. A new number in `restarts` asks for
-    one restart, whose first start alone gets the environment beside it: a crash point must not meet the start after.
+    What is not in `names` any more is stopped; `held` stay stopped. `env` is laid over a process's environment at each
+    start. A new number in `restarts` asks for one restart, whose first start alone gets the environment beside it: a
+    crash point must not meet the start after.
     """
 
     names: list[str] = field(default_factory=list)

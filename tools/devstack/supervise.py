@@ -59,11 +59,13 @@ class Supervisor:
             return
         self._read_at = changed
         wanted = read_wanted(self._mesh)
-        for name in closure(self._table, wanted.names):
+        names = closure(self._table, wanted.names)
+        for name in names:
             if name not in self._lives:
                 self._begin(name)
         for name, life in self._lives.items():
             self._command(name, life, wanted)
+            life.hold(name in wanted.held or name not in names)
         self._tell()
 
     def _begin(self, name: str) -> None:
@@ -78,7 +80,6 @@ class Supervisor:
 
     def _command(self, name: str, life: Life, wanted: Wanted) -> None:
         life.env = wanted.env.get(name, {})
-        life.hold(name in wanted.held)
         number, env = wanted.restarts.get(name, (0, {}))
         if number > self._restarts_done.get(name, 0):
             self._restarts_done[name] = number

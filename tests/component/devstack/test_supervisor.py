@@ -12,7 +12,7 @@ import pytest
 from tests.polling import eventually
 from tools.devstack.life import Policy
 from tools.devstack.order import by_name
-from tools.devstack.single import kill_process
+from tools.devstack.single import drop_process, kill_process
 from tools.devstack.spec import Mesh, ProcessSpec
 from tools.devstack.state import Entry, Pid, Wanted, read_state, read_wanted, write_wanted
 from tools.devstack.supervise import Supervisor
@@ -122,6 +122,17 @@ async def test_a_held_process_stays_stopped_until_it_may_run(place: Mesh) -> Non
         write_wanted(place, Wanted(wanted.names))
         await eventually(lambda: entry(place, "shop").state == "ready")
     assert lines(place, "shop") == ["started", "stopped"] * 2
+
+
+async def test_a_dropped_process_is_stopped_and_the_others_are_not(place: Mesh) -> None:
+    async with supervised(place, fake(place, "shop"), fake(place, "second")):
+        await eventually(lambda: entry(place, "second").state == "ready")
+        await asyncio.to_thread(drop_process, "second", place)
+        assert entry(place, "second").pid is None
+        write_wanted(place, Wanted(["shop", "second"]))
+        await eventually(lambda: entry(place, "second").state == "ready")
+    assert lines(place, "shop") == ["started", "stopped"]
+    assert lines(place, "second") == ["started", "stopped"] * 2
 
 
 async def test_the_environment_of_a_restart_is_for_one_start(place: Mesh) -> None:
