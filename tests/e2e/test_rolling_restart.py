@@ -16,8 +16,8 @@ from tools.devstack import Mesh, drop_process, restart_process, wait_ready
 from tools.devstack.table import TABLE
 
 SECOND = tuple(row.name for row in TABLE if row.paired)
-# Those with metrics are ours: all of them, the provider sandbox too, though it is alone, as a provider may be.
-ROLLED = tuple(row.name for row in TABLE if any(port.endswith("_metrics") for port in row.ports))
+# The provider sandbox too, though it is alone, as a provider may be.
+ROLLED = tuple(row.name for row in TABLE if row.is_ours)
 
 
 @pytest.fixture

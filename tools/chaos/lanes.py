@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tools.chaos.timeline import Reading, Timeline
-from tools.chaos.watch import BREAKER_STATE, BREAKERS, EJECTED, ENVOY, GOVERNOR, KNOWS_FEATURES, TIER, TOGGLES
+from tools.chaos.watch import BREAKER_STATE, BREAKERS, EJECTED, ENVOY, GOVERNORS, KNOWS_FEATURES, TIER, TOGGLES
 
 # Ten readings a second are taken: half a second without one, and its source did not answer.
 SILENT_SECONDS = 0.5
@@ -53,7 +53,8 @@ def _breakers(timeline: Timeline) -> list[Lane]:
 
 
 def _tier(timeline: Timeline) -> list[Lane]:
-    return [_lane(timeline, "as the governor tells it", GOVERNOR, TIERS, TIER)]
+    told = [name for name in GOVERNORS if timeline.readings.get(name)]
+    return [_lane(timeline, f"as {name} tells it", name, TIERS, TIER) for name in told or GOVERNORS[:1]]
 
 
 def _features(timeline: Timeline) -> list[Lane]:

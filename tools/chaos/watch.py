@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from meshkit.ports import Ports
+from meshkit.ports import INSTANCES, Ports, nth
 from tools.chaos.timeline import Timeline, reading
 
 EVERY_SECONDS = 0.1
@@ -22,8 +22,8 @@ BREAKERS: Mapping[str, tuple[str, ...]] = {"promotions": ("checkout_0", "checkou
 ENVOY = "envoy"
 EJECTED = "envoy_cluster_outlier_detection_ejections_active"
 EJECTIONS = "envoy_cluster_outlier_detection_ejections_enforced_total"
-# Drawn: the tier as the governor tells it, and each feature as a process that outlives the governor knows it.
-GOVERNOR, KNOWS_FEATURES = "governor", "checkout_0"
+# Drawn: the tier as any governor tells it, and each feature as a process that outlives them knows it.
+GOVERNORS, KNOWS_FEATURES = tuple(nth("governor", instance) for instance in INSTANCES), "checkout_0"
 TIER = "peakmesh_governor_tier"
 TOGGLES = "peakmesh_feature_on"
 
@@ -36,7 +36,8 @@ def pages(ports: Ports) -> dict[str, tuple[int, str]]:
         for processes in BREAKERS.values()
         for process in processes
     }
-    found[GOVERNOR] = (ports["governor_metrics"], f"/metrics?{urlencode([('name[]', TIER)])}")
+    for governor in GOVERNORS:
+        found[governor] = (ports[f"{governor}_metrics"], f"/metrics?{urlencode([('name[]', TIER)])}")
     ejections = urlencode({"filter": r"^cluster\.[a-z_]+\.outlier_detection\.ejections_(active|enforced_total)$"})
     return found | {ENVOY: (ports["admin"], f"/stats/prometheus?{ejections}")}
 

@@ -85,3 +85,8 @@ class ProcessSpec:
     call: Callable[[Mesh], Awaitable[None]] | None = None
     ready_within: float = 60.0
     stop_grace: float = 10.0
+
+    @property
+    def is_ours(self) -> bool:
+        """Every process of ours has metrics, and nobody else."""
+        return any(port.endswith("_metrics") for port in self.ports)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from meshkit.settings import ProcessSettings
@@ -10,22 +10,30 @@ from tools.http import get
 from tools.preflight.facts import Certificate, EnvoyFacts
 
 
-async def read_envoy(settings: ProcessSettings) -> EnvoyFacts:
-    """Raises OSError, ValueError."""
+async def read_envoy(settings: ProcessSettings, without: Collection[int] = ()) -> EnvoyFacts:
+    """`without`: ports of hosts that nobody misses. Raises OSError, ValueError."""
     pages = ("/clusters?format=json", "/runtime?format=json", "/certs")
     clusters, runtime, certificates = [
         json.loads(await asyncio.to_thread(get, settings.ports["admin"], page)) for page in pages
     ]
+    hosts = {each["name"]: _hosts(each, without) for each in clusters["cluster_statuses"]}
     return EnvoyFacts(
-        clusters={each["name"]: _hosts(each.get("host_statuses", [])) for each in clusters["cluster_statuses"]},
+        clusters={name: found for name, found in hosts.items() if found[1] > 0},
         faults=_faults(runtime.get("entries", {})),
         certificates=served_certificates(certificates.get("certificates", [])),
     )
 
 
-def _hosts(statuses: list[dict[str, Any]]) -> tuple[int, int]:
+def _hosts(cluster: Mapping[str, Any], without: Collection[int]) -> tuple[int, int]:
+    """Healthy, and all."""
+    statuses = [each for each in cluster.get("host_statuses", []) if _port(each) not in without]
     failed = [any(name.startswith("failed_") for name in each.get("health_status", {})) for each in statuses]
     return failed.count(False), len(failed)
+
+
+def _port(host: Mapping[str, Any]) -> int:
+    port: int = host["address"]["socket_address"]["port_value"]
+    return port
 
 
 def _faults(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -19,15 +19,13 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
+from envoy.hops import LISTENERS
 from meshkit.identity import Role, TokenIssuer, create_keys
 from meshkit.ports import Ports
 from tests.polling import eventually
 
-BOUND = (
-    *("gateway", "operators", "egress", "admin"),
-    *("engagement_inbound", "promo_inbound", "provider_inbound", "order_inbound_0", "order_inbound_1"),
-)
-BEHIND = ("checkout_0", "checkout_1", "order_serve_0", "engagement", "promo", "governor", "providers")
+BOUND = ("gateway", "operators", "egress", "admin", *LISTENERS)
+BEHIND = ("checkout_0", "checkout_1", "order_serve_0", "engagement", "promo", "promo_1", "governor", "providers")
 PLACE_ORDER = "/peakmesh.checkout.v1.CheckoutService/PlaceOrder"
 GET_ORDER = "/peakmesh.order.v1.OrderService/GetOrder"
 QUOTE_PROMOTION = "/peakmesh.promotion.v1.PromotionService/QuotePromotion"

@@ -23,6 +23,7 @@ PROVIDER_METHODS = {
 async def egress(mesh: Mesh) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to the egress, promo and providers answering behind it; faults and ejections gone again at the end."""
     async with upstream(mesh.ports["promo"]), upstream(mesh.ports["providers"]), mesh.channel("egress") as channel:
+        await mesh.healthy("promo", 1)
         yield channel
         for target in ("promo", *PROVIDER_METHODS):
             mesh.runtime(**{f"chaos__{target}__{kind}": 0 for kind in ("abort_percent", "delay_percent")})

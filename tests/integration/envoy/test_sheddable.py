@@ -50,8 +50,7 @@ async def test_beyond_its_rate_a_sheddable_call_is_told_when_to_come_again(mesh:
 async def test_a_process_is_told_what_may_be_shed_and_until_when(mesh: Mesh, each: Sheddable) -> None:
     lie = ((HEADER, "CORE"), (TIMEOUT, "999999"))
     async with upstream(mesh.ports[PORTS[each.cluster]]) as server, mesh.channel("gateway") as channel:
-        if each.cluster != "engagement":
-            await mesh.healthy(each.cluster, 1)
+        await mesh.healthy(each.cluster, 1)
         await raw(channel, each.rpc)(b"", metadata=(*mesh.bearer(), *lie))
         [(_, metadata)] = [call for call in server.calls if call[0] == each.rpc]
     assert metadata[HEADER] == "SHEDDABLE"

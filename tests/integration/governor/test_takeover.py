@@ -178,7 +178,11 @@ async def test_a_frozen_leader_that_wakes_up_changes_nothing_and_an_orderly_end_
         await eventually(partial(watch.stands_at, Tier.PEAK), within=15)
         leader, standby = (first, second) if await watch.is_led_by(first) else (second, first)
         leader.send_signal(signal.SIGSTOP)
+        frozen = time.monotonic()
         await eventually(partial(watch.is_led_by, standby), within=TAKEOVER_SECONDS + 5)
+        took = time.monotonic() - frozen
+        print(f"frozen: the standby led after {took:.2f} s")
+        assert took <= TAKEOVER_SECONDS
         term = (await watch.standing()).term
         leader.send_signal(signal.SIGCONT)
         pressure.press(0)

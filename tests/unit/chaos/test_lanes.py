@@ -7,7 +7,7 @@ from PIL import Image
 from tools.chaos.lanes import Span, lanes
 from tools.chaos.picture import draw
 from tools.chaos.timeline import Call, Done, Reading, Timeline
-from tools.chaos.watch import BREAKER_STATE, EJECTED, ENVOY, GOVERNOR, TIER, TOGGLES
+from tools.chaos.watch import BREAKER_STATE, EJECTED, ENVOY, GOVERNORS, TIER, TOGGLES
 
 PROMOTIONS = frozenset({("breaker", "promotions")})
 PROMO, WALLET = (frozenset({("envoy_cluster_name", name)}) for name in ("promo", "wallet"))
@@ -24,7 +24,7 @@ def told() -> Timeline:
         ejected = {(EJECTED, PROMO): float(fault), (EJECTED, WALLET): 0.0}
         timeline.readings.setdefault(ENVOY, []).append(Reading(at, ejected))
         if not 40 <= number < 60:
-            timeline.readings.setdefault(GOVERNOR, []).append(Reading(at, {(TIER, frozenset()): float(number >= 80)}))
+            timeline.readings.setdefault(GOVERNORS[0], []).append(Reading(at, {(TIER, frozenset()): float(number >= 80)}))
     return timeline
 
 
