@@ -68,11 +68,10 @@ async def killed(name: str, mesh: Mesh) -> AsyncIterator[None]:
         await asyncio.to_thread(start_process, name, mesh)
 
 
-async def everybody_hears(shop: Shop, switch: Switch, on: bool, within: float) -> None:
-    """An operator switches through Envoy; the edge and each process follow."""
+async def everybody_hears(shop: Shop, switch: Switch, on: bool, within: float) -> float:
+    """An operator switches through Envoy; the edge and each process follow. Seconds until then."""
     began = time.monotonic()
     await switch.set(on)
-    answered = time.monotonic() - began
 
     async def everywhere() -> bool:
         heard = await processes_that_have_it(shop.settings, on) == list(PROCESSES)
@@ -80,18 +79,19 @@ async def everybody_hears(shop: Shop, switch: Switch, on: bool, within: float) -
 
     await eventually(everywhere, within=within)
     took = time.monotonic() - began
-    print(f"  {'on' if on else 'off'}: answered after {answered:.2f} s, heard by all after {took:.2f} s")
     assert took <= within
+    return took
 
 
-async def assert_takeover(shop: Shop, leading: Leading, since: float) -> None:
+async def takeover(shop: Shop, leading: Leading, since: float) -> float:
+    """Seconds until the standby leads."""
     await eventually(partial(leads, shop.settings, leading.standby), within=TAKEOVER_SECONDS + 5)
     took = time.monotonic() - since
-    print(f"  {leading.standby} leads after {took:.2f} s")
     assert took <= TAKEOVER_SECONDS
+    return took
 
 
-async def assert_stays_off(shop: Shop) -> None:
+async def stays_off(shop: Shop) -> int:
     """For six seconds: who wakes up reads Redis four times a second and tells Envoy all it knows every five."""
     began, refusals = time.monotonic(), 0
 
@@ -103,34 +103,37 @@ async def assert_stays_off(shop: Shop) -> None:
         return time.monotonic() - began > 6
 
     await eventually(is_over, within=10, every=0.01)
-    print(f"  awake again: in 6 s the edge refused {refusals} of {refusals} calls, and every process had it off")
+    return refusals
 
 
-async def test_a_killed_leader_costs_nobody_a_change(shop: Shop, switch: Switch, leading: Leading, mesh: Mesh) -> None:
-    print(f"{leading.leader} killed")
+async def test_a_killed_leader_costs_nobody_a_change(
+    shop: Shop, switch: Switch, leading: Leading, mesh: Mesh, figure: Callable[[str], None]
+) -> None:
     began = time.monotonic()
     async with killed(leading.leader, mesh):
         # Before anybody leads: that is for the tiers alone.
-        await everybody_hears(shop, switch, on=False, within=3)
-        await assert_takeover(shop, leading, began)
-        await everybody_hears(shop, switch, on=True, within=1)
-        await everybody_hears(shop, switch, on=False, within=1)
+        at_once = await everybody_hears(shop, switch, on=False, within=3)
+        took = await takeover(shop, leading, began)
+        later = [await everybody_hears(shop, switch, on, within=1) for on in (True, False)]
     assert await refused(shop)
+    figure(f"leader killed: a change is with all after {at_once:.2f} s, the standby leads after {took:.2f} s")
+    figure(f"afterwards a change is with every process and the edge after {max(later):.2f} s")
 
 
 async def test_a_frozen_leader_costs_nobody_a_change_and_does_no_harm_when_it_wakes_up(
-    shop: Shop, switch: Switch, leading: Leading, mesh: Mesh
+    shop: Shop, switch: Switch, leading: Leading, mesh: Mesh, figure: Callable[[str], None]
 ) -> None:
-    print(f"{leading.leader} frozen")
     began = time.monotonic()
     async with frozen(leading.leader, mesh) as thaw:
-        await everybody_hears(shop, switch, on=False, within=5)
-        await assert_takeover(shop, leading, began)
-        await everybody_hears(shop, switch, on=True, within=1)
-        await everybody_hears(shop, switch, on=False, within=1)
+        at_once = await everybody_hears(shop, switch, on=False, within=5)
+        took = await takeover(shop, leading, began)
+        later = [await everybody_hears(shop, switch, on, within=1) for on in (True, False)]
         changes = await switch.changes()
         thaw()
-        await assert_stays_off(shop)
+        refusals = await stays_off(shop)
     assert await who_leads(shop.settings) == [leading.standby]
     assert await switch.changes() == changes
+    figure(f"leader frozen: a change is with all after {at_once:.2f} s, the standby leads after {took:.2f} s")
+    figure(f"afterwards a change is with every process and the edge after {max(later):.2f} s")
+    figure(f"awake again, for 6 s: the edge refused {refusals} of {refusals} calls, and every process had it off")
     await everybody_hears(shop, switch, on=True, within=1)

@@ -25,7 +25,17 @@ from meshkit.ports import Ports
 from tests.polling import eventually
 
 BOUND = ("gateway", "operators", "egress", "admin", *LISTENERS)
-BEHIND = ("checkout_0", "checkout_1", "order_serve_0", "engagement", "promo", "promo_1", "governor", "providers")
+BEHIND = (
+    "checkout_0",
+    "checkout_1",
+    "order_serve_0",
+    "engagement",
+    "promo",
+    "promo_1",
+    "governor",
+    "governor_1",
+    "providers",
+)
 PLACE_ORDER = "/peakmesh.checkout.v1.CheckoutService/PlaceOrder"
 GET_ORDER = "/peakmesh.order.v1.OrderService/GetOrder"
 QUOTE_PROMOTION = "/peakmesh.promotion.v1.PromotionService/QuotePromotion"

@@ -1,13 +1,14 @@
 """Two of a kind behind Envoy: one that does not run costs no call, and a fault of theirs is a fault of both."""
 
-import asyncio
+import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 import pytest
 
 from tests.integration.envoy.mesh import GET_SALE, QUOTE_PROMOTION, Mesh, Upstream, raw, upstream
+from tests.polling import eventually
 
 CALLS = 40
 SYNC_FLAGS = "/flagd.sync.v1.FlagSyncService/SyncFlags"
@@ -15,14 +16,10 @@ SYNC_FLAGS = "/flagd.sync.v1.FlagSyncService/SyncFlags"
 
 @asynccontextmanager
 async def promos(mesh: Mesh, *ports: str) -> AsyncIterator[list[Upstream]]:
-    async with asyncio.TaskGroup(), upstream(mesh.ports[ports[0]]) as first:
-        if len(ports) == 1:
-            await mesh.healthy("promo", 1)
-            yield [first]
-            return
-        async with upstream(mesh.ports[ports[1]]) as second:
-            await mesh.healthy("promo", 2)
-            yield [first, second]
+    async with AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(upstream(mesh.ports[port])) for port in ports]
+        await mesh.healthy("promo", len(ports))
+        yield servers
 
 
 async def statuses(mesh: Mesh) -> set[str]:
@@ -53,20 +50,19 @@ async def test_both_take_calls_and_both_are_armed(mesh: Mesh) -> None:
         try:
             assert await statuses(mesh) == {"UNAVAILABLE"}
             assert [len(server.calls) for server in both] == [CALLS // 2] * 2
-            # Slowed and broken on purpose, not gone: their breaker cuts them off, not their health.
-            assert mesh.counter("cluster.promo.health_check.failure") == mesh.counter(
-                "cluster.promo.health_check.failure"
-            )
+            # Broken on purpose, and there: their breaker cuts them off, not their health checks.
+            flags = re.findall(r"^promo::.*::health_flags::(.*)$", mesh.admin("/clusters"), re.MULTILINE)
+            assert flags == ["/failed_outlier_check"] * 2
         finally:
             mesh.runtime(chaos__promo__abort_percent=0)
+    await eventually(lambda: mesh.counter("cluster.promo.outlier_detection.ejections_active") == 0)
 
 
-async def test_what_a_governor_that_dies_was_asked_the_other_answers(mesh: Mesh) -> None:
-    async with upstream(mesh.ports["governor"]) as stays:
+async def test_a_lone_governor_is_asked_alone_by_operators_and_by_processes(mesh: Mesh) -> None:
+    async with upstream(mesh.ports["governor_1"]) as alone, mesh.channel("operators") as operators:
         await mesh.healthy("governor", 1)
-        async with mesh.channel("operators") as operators:
-            for _ in range(CALLS):
-                await raw(operators, GET_SALE)(b"", timeout=5, metadata=mesh.bearer())
-        assert len(stays.calls) == CALLS
+        for _ in range(CALLS):
+            await raw(operators, GET_SALE)(b"", timeout=5, metadata=mesh.bearer())
+        assert len(alone.calls) == CALLS
         async with mesh.channel("egress") as inside:
             assert await raw(inside, SYNC_FLAGS)(b"", timeout=5) == b""
