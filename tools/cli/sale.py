@@ -59,9 +59,13 @@ def run(
 
 
 def _pace(rate: float | None) -> None:
-    """order_worker reads its pace at its start; a run sets it for that start alone, and then puts the default back."""
-    variables = {} if rate is None else {"PEAKMESH_ORDER_WORKER_RATE": str(rate)}
-    devstack.restart_process("order_worker", variables)
+    """order_worker reads its pace at its start; a run sets it for that start alone, and then puts the default back. Two
+    of them write half of it each."""
+    running = devstack.expected(devstack.Mesh.of())
+    workers = [name for name in ("order_worker", "order_worker_1") if name in running]
+    variables = {} if rate is None else {"PEAKMESH_ORDER_WORKER_RATE": str(rate / len(workers))}
+    for name in workers:
+        devstack.restart_process(name, variables)
 
 
 def _run(settings: ProcessSettings, shape: Shape) -> dict[str, Any]:
