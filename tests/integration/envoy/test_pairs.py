@@ -16,6 +16,7 @@ SYNC_FLAGS = "/flagd.sync.v1.FlagSyncService/SyncFlags"
 
 @asynccontextmanager
 async def promos(mesh: Mesh, *ports: str) -> AsyncIterator[list[Upstream]]:
+    await mesh.healthy("promo", 0)  # the health checks have forgotten the processes of the test before
     async with AsyncExitStack() as stack:
         servers = [await stack.enter_async_context(upstream(mesh.ports[port])) for port in ports]
         await mesh.healthy("promo", len(ports))
@@ -59,6 +60,7 @@ async def test_both_take_calls_and_both_are_armed(mesh: Mesh) -> None:
 
 
 async def test_a_lone_governor_is_asked_alone_by_operators_and_by_processes(mesh: Mesh) -> None:
+    await mesh.healthy("governor", 0)
     async with upstream(mesh.ports["governor_1"]) as alone, mesh.channel("operators") as operators:
         await mesh.healthy("governor", 1)
         for _ in range(CALLS):
