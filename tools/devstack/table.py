@@ -173,7 +173,7 @@ TABLE: tuple[ProcessSpec, ...] = (
     order_consume(0),
     *(order_serve(index) for index in INSTANCES),
     payment(0),
-    # Some 75 MB each, so that they start where they are asked for. A release that no call notices needs them.
+    # 100 to 110 MB each, so that they start where they are asked for. A release that no call notices needs them.
     *(replace(of(1), paired=True) for of in (engagement, promo, order_consume, payment)),
 )
 
