@@ -68,7 +68,7 @@ def servers(stack: devstack.Mesh) -> devstack.Mesh:
 
 @pytest.fixture(scope="session")
 def mesh(stack: devstack.Mesh) -> devstack.Mesh:
-    """Every process of the mesh. Its governors switch nothing by load: on a slow machine features would go off under
-    tests that ask for them."""
+    """Every process of the mesh. Its governor, and a standby that a test starts, switch nothing by load: on a slow
+    machine features would go off under tests that ask for them."""
     devstack.up(env={name: {"PEAKMESH_GOVERNOR_DRY_RUN": "true"} for name in GOVERNORS})
     return stack

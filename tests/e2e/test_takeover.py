@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,8 @@ from meshkit.settings import ProcessSettings
 from tests.e2e.shop import Shop
 from tests.e2e.switch import PROCESSES, Switch, counted, passes, processes_that_have_it, refused
 from tests.polling import eventually
-from tools.devstack import Mesh, pause_process, resume_process, start_process, stop_process, wait_ready
+from tools import devstack
+from tools.devstack import Mesh, drop_process, pause_process, resume_process, start_process, stop_process, wait_ready
 from tools.devstack.table import GOVERNORS
 
 TAKEOVER_SECONDS = 5.0
@@ -34,7 +35,17 @@ async def who_leads(settings: ProcessSettings) -> list[str]:
 
 
 @pytest.fixture
-async def leading(shop: Shop, switch: Switch, mesh: Mesh) -> AsyncIterator[Leading]:
+def governors(mesh: Mesh) -> Iterator[Mesh]:
+    """Two of them; afterwards one, as before."""
+    devstack.up(only=GOVERNORS)
+    for name in GOVERNORS:
+        wait_ready(name, mesh)
+    yield mesh
+    drop_process("governor_1", mesh)
+
+
+@pytest.fixture
+async def leading(shop: Shop, switch: Switch, governors: Mesh) -> AsyncIterator[Leading]:
     """Both run afterwards, whatever the test did to one of them."""
 
     async def one() -> bool:
@@ -45,7 +56,7 @@ async def leading(shop: Shop, switch: Switch, mesh: Mesh) -> AsyncIterator[Leadi
     [standby] = [name for name in GOVERNORS if name != leader]
     yield Leading(leader, standby)
     for name in GOVERNORS:
-        await asyncio.to_thread(wait_ready, name, mesh)
+        await asyncio.to_thread(wait_ready, name, governors)
     await eventually(one, within=10)
 
 

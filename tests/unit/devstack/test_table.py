@@ -40,11 +40,11 @@ def test_a_mesh_and_the_mesh_of_the_tests_share_no_port() -> None:
     assert not first & second
 
 
-def test_a_mesh_has_a_standby_governor_and_two_of_the_rest_where_it_is_asked_to() -> None:
+def test_a_mesh_has_two_of_what_buyers_need_and_of_the_rest_where_it_is_asked_to() -> None:
     few, all_of_it = usual(Mesh(Path("x"), 0)), usual(Mesh(Path("x"), 0, pairs=True))
-    more = ["engagement_svc_1", "promo_svc_1", "order_worker_1", "payment_worker_1"]
+    more = ["engagement_svc_1", "promo_svc_1", "governor_1", "order_worker_1", "payment_worker_1"]
     assert [*few, *more] == all_of_it == [spec.name for spec in TABLE]
-    assert {"governor", "governor_1"} < set(few)
+    assert {"checkout_svc_0", "checkout_svc_1", "order_serve_0", "order_serve_1"} < set(few)
 
 
 def test_each_of_two_is_told_which_it_is() -> None:
