@@ -104,6 +104,7 @@ class MixedLoad:
         line = await self._insisting(lambda: self._checks_out(user, wish))
         assert line.order.promotion.state == promotion.PROMOTION_STATE_APPLIED, line
         self.orders[user] = line.order.order_id
+        await self._watches(user, line.order.order_id)
         likes = recommendation.RecommendRequest()
         await self._ask(recommendation_rpc.RecommendationServiceStub, "Recommend", user, likes)
         await self._ask(profile_rpc.ProfileServiceStub, "GetProfile", user, profile.GetProfileRequest())
@@ -137,6 +138,7 @@ class MixedLoad:
         bought = await self._insisting(lambda: self._say("POST", "/orders", user, body))
         assert bought["promotion"]["state"] == "PROMOTION_STATE_APPLIED", bought
         self.orders[user] = bought["order_id"]
+        await self._watches(user, bought["order_id"])
         mine = (f"/orders/{bought['order_id']}", "/orders", "/vouchers", "/recommendations", "/profile", "/cart")
         for path in (*mine, f"/products:search?query={self.sale.sku}"):
             await self._say("GET", path, user)
