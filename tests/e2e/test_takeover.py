@@ -10,14 +10,16 @@ from functools import partial
 import pytest
 
 from meshkit.settings import ProcessSettings
+from tests.e2e.feature_calls import CALLS, counted
 from tests.e2e.shop import Shop
-from tests.e2e.switch import PROCESSES, Switch, counted, passes, processes_that_have_it, refused
+from tests.e2e.switch import PROCESSES, Switch, processes_that_have_it
 from tests.polling import eventually
 from tools import devstack
 from tools.devstack import Mesh, drop_process, pause_process, resume_process, start_process, stop_process, wait_ready
 from tools.devstack.table import GOVERNORS
 
 TAKEOVER_SECONDS = 5.0
+FLAG = "purchase-history"
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,11 @@ async def killed(name: str, mesh: Mesh) -> AsyncIterator[None]:
 async def everybody_hears(shop: Shop, switch: Switch, on: bool, within: float) -> float:
     """An operator switches through Envoy; the edge and each process follow. Seconds until then."""
     began = time.monotonic()
-    await switch.set(on)
+    await switch.set(FLAG, on)
 
     async def everywhere() -> bool:
-        heard = await processes_that_have_it(shop.settings, on) == list(PROCESSES)
-        return heard and await passes(shop) is on
+        heard = await processes_that_have_it(shop.settings, FLAG, on) == list(PROCESSES)
+        return heard and await CALLS[FLAG].is_on(shop) is on
 
     await eventually(everywhere, within=within)
     took = time.monotonic() - began
@@ -108,8 +110,8 @@ async def stays_off(shop: Shop) -> int:
 
     async def is_over() -> bool:
         nonlocal refusals
-        assert await refused(shop), "the edge does what was said last"
-        assert await processes_that_have_it(shop.settings, on=False) == list(PROCESSES)
+        assert await CALLS[FLAG].is_off(shop), "the edge does what was said last"
+        assert await processes_that_have_it(shop.settings, FLAG, on=False) == list(PROCESSES)
         refusals += 1
         return time.monotonic() - began > 6
 
@@ -126,7 +128,7 @@ async def test_a_killed_leader_costs_nobody_a_change(
         at_once = await everybody_hears(shop, switch, on=False, within=3)
         took = await takeover(shop, leading, began)
         later = [await everybody_hears(shop, switch, on, within=1) for on in (True, False)]
-    assert await refused(shop)
+    assert await CALLS[FLAG].is_off(shop)
     figure(f"leader killed: a change is with all after {at_once:.2f} s, the standby leads after {took:.2f} s")
     figure(f"afterwards a change is with every process and the edge after {max(later):.2f} s")
 

@@ -24,7 +24,9 @@ def told() -> Timeline:
         ejected = {(EJECTED, PROMO): float(fault), (EJECTED, WALLET): 0.0}
         timeline.readings.setdefault(ENVOY, []).append(Reading(at, ejected))
         if not 40 <= number < 60:
-            timeline.readings.setdefault(GOVERNORS[0], []).append(Reading(at, {(TIER, frozenset()): float(number >= 80)}))
+            timeline.readings.setdefault(GOVERNORS[0], []).append(
+                Reading(at, {(TIER, frozenset()): float(number >= 80)})
+            )
     return timeline
 
 
