@@ -28,8 +28,8 @@ from governor.messages import OPEN_SALE_ANSWER
 from governor.open_sale import OpenSale
 from governor.pause_sale import PauseSale
 from governor.publish_catalog import PublishCatalog
-from governor.rebuild_stock import RebuildStock
 from governor.read_signals import ReadSignals
+from governor.rebuild_stock import RebuildStock
 from governor.resume_sale import ResumeSale
 from governor.sale_stock import SaleStock
 from governor.servicer import OpsServicer, UseCases
@@ -50,8 +50,8 @@ from governor.toggles import Toggles
 from kernel.features import features
 from kernel.stock.durability import check_durability as check_redis
 from kernel.stock.redis_adapter import RedisStock
-from kernel.vouchers.redis_holds import RedisHolds
 from kernel.topics import ORDER_WORKER, ORDERS_INTAKE, PARTITIONS
+from kernel.vouchers.redis_holds import RedisHolds
 from meshkit.clock import wall_ms
 from meshkit.db.durability import check_durability as check_database
 from meshkit.db.engine import database

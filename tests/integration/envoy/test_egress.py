@@ -117,6 +117,7 @@ async def test_broken_recommendations_are_cut_off_at_the_gateway_and_come_back(m
         return "OK"
 
     async with upstream(mesh.ports["engagement"]) as behind, mesh.channel("gateway") as channel:
+        await mesh.healthy("engagement", 1)
         assert await recommended(channel) == "OK"
         mesh.runtime(chaos__engagement__abort_percent=100)
         assert [await recommended(channel) for _ in range(5)] == ["UNAVAILABLE"] * 5

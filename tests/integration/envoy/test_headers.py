@@ -87,5 +87,6 @@ async def test_what_nobody_reads_or_all_can_is_no_trouble(mesh: Mesh, header: st
 async def test_one_callers_broken_header_breaks_nobody_elses_calls(mesh: Mesh, header: str) -> None:
     """Sent where no door refuses it: all callers share the connection to the server behind."""
     async with upstream(mesh.ports["promo"]):
+        await mesh.healthy("promo", 1)
         await said(mesh, "egress", QUOTE_PROMOTION, "application/grpc", **{header: "%abc"})
         assert await honest(mesh, "egress", QUOTE_PROMOTION) == {"OK": 30}

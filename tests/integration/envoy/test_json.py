@@ -244,6 +244,7 @@ async def test_a_large_picture_is_the_transcoders_alone(mesh: Mesh, body: bytes,
 
     url = f"http://127.0.0.1:{mesh.ports['gateway']}/v1/profile/avatar"
     async with upstream(mesh.ports["engagement"], nothing) as behind:
+        await mesh.healthy("engagement", 1)
         answer = await ask(url, mesh.token(), "POST", body)
         assert answer.status == status, answer
         if reason:
