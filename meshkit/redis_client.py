@@ -45,4 +45,6 @@ async def _connect_to_master(connection: AbstractConnection) -> None:
     await connection.send_command("ROLE")
     role, *_ = await connection.read_response()
     if role != b"master":
-        raise NotMasterError(f"{connection!r} leads to a replica ({role.decode()}), and only a master is asked")
+        pieces: list[tuple[str, object]] = connection.repr_pieces()  # type: ignore[no-untyped-call]
+        where = ", ".join(f"{name} {value}" for name, value in pieces)
+        raise NotMasterError(f"Redis at {where} leads to a replica ({role.decode()}), and only a master is asked")

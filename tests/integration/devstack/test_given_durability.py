@@ -50,7 +50,7 @@ REDIS = [
     (("--appendonly", "no"), "appendonly is no, must be yes"),
     (("--appendfsync", "everysec"), "appendfsync is everysec, must be always"),
     (("--maxmemory-policy", "allkeys-lru"), "maxmemory-policy is allkeys-lru, must be noeviction"),
-    (("--replicaof", "127.0.0.1 1"), "role is slave, must be master"),
+    (("--replicaof", "127.0.0.1 1"), "leads to a replica (slave), and only a master is asked"),
 ]
 
 
