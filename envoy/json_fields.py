@@ -35,8 +35,8 @@ def filter_source(bindings: Iterable[Binding]) -> str:
 
 
 def lua_tables(bindings: Iterable[Binding]) -> str:
-    """`ROUTES`: list of {verb, pattern, variables, bound, message, body, bytes}. `MESSAGES`: message → field by either
-    of its names → {name, kind, type, many}. `ENUMS`: enum → {names, values}."""
+    """`ROUTES`: list of {verb, pattern, variables, bound, message, body}. `MESSAGES`: message → field by either of its
+    names → {name, kind, type, many}. `ENUMS`: enum → {names, values}."""
     known = list(bindings)
     messages = {each.full_name: each for bound in known for each in _reachable(bound.method.input_type)}
     enums = {field.enum_type.full_name: field.enum_type for each in messages.values() for field in _enums(each)}
@@ -64,7 +64,6 @@ def _route(bound: Binding) -> Mapping[str, Any]:
         "bound": dict.fromkeys(variables, True),
         "message": bound.method.input_type.full_name,
         "body": bool(bound.body),
-        "bytes": any(field.type == Field.TYPE_BYTES for field in bound.method.input_type.fields),
     }
 
 

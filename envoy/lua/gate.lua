@@ -1,8 +1,4 @@
 -- The filter before the transcoder: what does not fit the contract goes no further, and is told field by field.
--- Of a message that holds bytes, such as a picture in base64: this is Envoy's only thread. What is larger is the
--- transcoder's alone, which passes over what it does not know, and the service misses what was misspelt.
-local MOST_READ = 65536
-
 local function quoted(words)
   words = string.sub(words, 1, 300)
   if not is_utf8(words) then words = string.gsub(words, '[\128-\255]', '?') end
@@ -56,8 +52,7 @@ local function is_json(kind)
   return said == 'application/json'
 end
 
--- What no field can be blamed for: status and words; nothing where all that is wrong is in `found`. `body` nil: too large
--- to be read here.
+-- What no field can be blamed for: status and words; nothing where all that is wrong is in `found`.
 local function judge(route, captured, query, kind, body)
   check_url(route, captured, query)
   if not route.body then
@@ -65,7 +60,6 @@ local function judge(route, captured, query, kind, body)
     return
   end
   if not is_json(kind) then return '415', 'content-type must be application/json' end
-  if not body then return end
   local good, read = pcall(decode, body)
   if good then
     check_message('', route.message, read, route.bound)
@@ -86,11 +80,8 @@ function envoy_on_request(handle)
   if not route then return handle:respond({[':status'] = '404'}, '') end
   drop_grpc_headers(headers)
   local body = handle:body()
-  local length = body and body:length() or 0
-  local read = length == 0 and '' or nil
-  if length > 0 and not (route.bytes and length > MOST_READ) then read = body:getBytes(0, length) end
   found = {}
-  local good, status, words = pcall(judge, route, captured, query, kind, read)
+  local good, status, words = pcall(judge, route, captured, query, kind, body and body:getBytes(0, body:length()) or '')
   if not good then
     -- A defect here lets nothing through unchecked; Envoy itself would.
     handle:logErr(status)

