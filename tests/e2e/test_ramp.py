@@ -202,7 +202,7 @@ async def assert_explained(shop: Shop) -> None:
 async def assert_logs_tell_why(shop: Shop) -> None:
     """Signal, value and threshold of each change, by the commands an operator types."""
     tier_log = await peakmesh(shop.settings, "tier", "log", "--page-size", "6")
-    toggle_log = await peakmesh(shop.settings, "toggles", "log", "--limit", str(2 * len(FEATURES)))
+    toggle_log = await peakmesh(shop.settings, "toggles", "log", "--page-size", str(2 * len(FEATURES)))
     print(tier_log, toggle_log, sep="\n")
     ups = [re.search(rf"{move}: accept_rate ([\d.]+) ≥ {limit}\b", tier_log) for move, limit in ENTERED]
     assert all(float(found[1]) >= limit for found, (_, limit) in zip(ups, ENTERED, strict=True) if found)

@@ -164,7 +164,7 @@ async def test_an_operator_lists_sets_clears_and_reads_why(shop: Shop, switch: S
         await peakmesh(settings, "toggles", "clear", flag, "--reason", "over")
     await eventually(lambda: CALLS[flag].is_on(shop), within=1)
     assert (await ls())[flag]["on"]
-    newest, before, *_ = (await peakmesh(settings, "toggles", "log", "--limit", "5")).splitlines()
+    newest, before, *_ = (await peakmesh(settings, "toggles", "log", "--page-size", "5")).splitlines()
     assert newest.endswith(f"{flag} automatic by operator:operator-cli: over")
     assert f"{flag} off until 20" in before
     assert before.endswith("by operator:operator-cli: a drill")
