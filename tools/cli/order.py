@@ -57,8 +57,9 @@ def place(
     if as_json:
         print_json(MessageToDict(answer, preserving_proto_field_name=True))
     else:
-        out.print(answer.order_id, highlight=False)
-        out.print(answer.message, highlight=False)
+        # In one write: `ORDER=$(peakmesh order place … | head -1)` closes the pipe after the first line, and a second
+        # write would then end this command with exit code 1.
+        out.print(f"{answer.order_id}\n{answer.message}", highlight=False)
 
 
 async def _place(settings: ProcessSettings, user: str, request: checkout.PlaceOrderRequest) -> Any:
