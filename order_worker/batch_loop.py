@@ -6,8 +6,8 @@ from typing import Protocol
 
 from meshkit.kafka.consumer import Consumer, Partition, Record, next_offsets
 from meshkit.log import get_logger
+from meshkit.patience import Wait
 from order_worker import metrics
-from order_worker.outages import Wait
 from order_worker.pacing import Pace
 
 log = get_logger(__name__)

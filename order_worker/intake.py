@@ -14,6 +14,7 @@ from meshkit.crash import crash_point
 from meshkit.kafka.consumer import Record
 from meshkit.kafka.publisher import Publisher
 from meshkit.log import get_logger
+from meshkit.patience import Wait
 from order_worker import metrics
 from order_worker.apply_standings import apply_standings
 from order_worker.around_poison import write_around_poison
@@ -22,7 +23,7 @@ from order_worker.data_faults import is_data_error
 from order_worker.dead_letters import DeadLetters
 from order_worker.decode import Unreadable, decode_intake
 from order_worker.follow_ups import publish_created
-from order_worker.outages import Wait, patiently
+from order_worker.outages import patiently
 from order_worker.plan_batch import FencePassed, Intake
 from order_worker.standing import Standing
 from order_worker.write_orders import write_failed, write_orders

@@ -9,12 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kernel.stock.port import StockPort
 from meshkit.clock import wall_ms
 from meshkit.kafka.consumer import Record
+from meshkit.patience import Wait
 from order_worker import metrics
 from order_worker.apply_standings import apply_standings
 from order_worker.around_poison import write_around_poison
 from order_worker.dead_letters import DeadLetters
 from order_worker.decode import Unreadable, decode_result
-from order_worker.outages import Wait, patiently
+from order_worker.outages import patiently
 from order_worker.standing import Standing
 from order_worker.write_results import write_results
 from peakmesh.event.v1.events_pb2 import PaymentResult

@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, insert, select
@@ -19,16 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from kernel.payment_steps import STARTED, TAKING_BACK, key_of
 from kernel.schema import payment_step
 from meshkit.clock import wall_ms
-from meshkit.db.errors import DEADLOCK, DUPLICATE_KEY, LOCK_TIMEOUT, error_number, is_transient
-from meshkit.log import get_logger
+from meshkit.db.errors import DUPLICATE_KEY, error_number, is_transient
+from meshkit.patience import retry_forever
 from payment_worker import metrics
 from payment_worker.step_rows import Applied, Change, Rows, StepRow, apply
 
-log = get_logger(__name__)
-
 # 300 changes touch up to 900 rows in ~50 ms: longer would delay the first one's debit and save no flush worth it.
 MAX_CHANGES = 300
-_REDO = frozenset({DEADLOCK, LOCK_TIMEOUT, DUPLICATE_KEY})
 # In the order of StepRow's fields; none may be NULL. An order reads eight rows: 5 µs each by name, 1 µs by place.
 _COLUMNS = tuple(payment_step.c[field.name] for field in fields(StepRow))
 _BEGIN = insert(payment_step)
@@ -86,21 +84,17 @@ class StepTable:
 
     async def _commit(self, changes: Sequence[Change]) -> list[Applied]:
         """Redone without limit while the server is away, and when another writer was faster (deadlock, new row)."""
-        for attempt in range(1_000_000_000):
-            began = time.perf_counter()
-            try:
-                async with self._engine.begin() as connection:
-                    answers = await _apply_all(connection, changes)
-            except Exception as error:
-                if error_number(error) not in _REDO and not is_transient(error):
-                    raise
-                log.info("step transaction redone", error=error_number(error) or repr(error), attempt=attempt)
-                await asyncio.sleep(random.uniform(0, min(1.0, 0.005 * 2 ** min(attempt, 10))))
-                continue
-            metrics.COMMIT_ORDERS.observe(len(changes))
-            metrics.COMMIT_SECONDS.observe(time.perf_counter() - began)
-            return answers
-        raise AssertionError("unreachable")
+        return await retry_forever(
+            "steps", partial(self._commit_once, changes), _is_redone, first=0.005, longest=1.0, wait=_full_jitter
+        )
+
+    async def _commit_once(self, changes: Sequence[Change]) -> list[Applied]:
+        began = time.perf_counter()
+        async with self._engine.begin() as connection:
+            answers = await _apply_all(connection, changes)
+        metrics.COMMIT_ORDERS.observe(len(changes))
+        metrics.COMMIT_SECONDS.observe(time.perf_counter() - began)
+        return answers
 
     async def started_back(self, limit: int) -> list[StepRow]:
         """Steps of TAKING_BACK to do, the longest untouched first; no lock."""
@@ -112,6 +106,15 @@ class StepTable:
         )
         async with self._engine.connect() as connection:
             return [_row(each) for each in (await connection.execute(query)).all()]
+
+
+def _is_redone(error: Exception) -> bool:
+    return error_number(error) == DUPLICATE_KEY or is_transient(error)
+
+
+async def _full_jitter(seconds: float) -> None:
+    """Two that met in a deadlock, and wait equally long, would meet again."""
+    await asyncio.sleep(random.uniform(0, seconds))
 
 
 async def _apply_all(connection: AsyncConnection, changes: Sequence[Change]) -> list[Applied]:

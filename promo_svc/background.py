@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from aiokafka.errors import KafkaError
@@ -13,10 +14,10 @@ from kernel.topics import PAYMENTS_RESULTS, PROMO_SVC
 from meshkit.errors import DependencyUnavailable
 from meshkit.kafka.consumer import Record, consuming, next_offsets
 from meshkit.log import get_logger
+from meshkit.patience import retry_forever
 from promo_svc.metrics import WAITS
 
 log = get_logger(__name__)
-FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 _OUTAGES = (DependencyUnavailable, RedisError, KafkaError, OSError, TimeoutError)
 
 
@@ -24,18 +25,10 @@ class Handle(Protocol):
     async def __call__(self, records: Sequence[Record]) -> None: ...
 
 
-async def patiently(what: str, work: Callable[[], Awaitable[object]]) -> None:
-    """Done once, and tried again after every outage, without limit."""
-    delay = FIRST_WAIT
-    while not await _done(what, work):
-        await asyncio.sleep(delay)
-        delay = min(LONGEST_WAIT, delay * 2)
-
-
 async def follow_results(bootstrap: str, handle: Handle) -> None:
     """poll → effects → commit, for ever; a Kafka that is away is waited for."""
     while True:
-        await patiently("kafka", lambda: _consume(bootstrap, handle))
+        await _patiently("kafka", partial(_consume, bootstrap, handle))
 
 
 async def _consume(bootstrap: str, handle: Handle) -> None:
@@ -44,24 +37,22 @@ async def _consume(bootstrap: str, handle: Handle) -> None:
             records = await consumer.poll(0.5)
             if records:
                 # Revoked meanwhile: the commit is refused, and another member does them again.
-                await patiently("results", lambda records=records: handle(records))  # type: ignore[misc]
+                await _patiently("results", partial(handle, records))
                 await consumer.commit(next_offsets(records))
 
 
 async def keep_up(redis: Redis, unsafe: bool, seconds: float, *jobs: Callable[[], Awaitable[object]]) -> None:
     """Each of `jobs` now and every `seconds`. Raises UnsafeRedisError where grants could be forgotten."""
-    await patiently("redis", lambda: check_durability(redis, unsafe))
+    await _patiently("redis", partial(check_durability, redis, unsafe))
     while True:
         for job in jobs:
-            await _done("upkeep", job)
+            try:
+                await job()
+            except _OUTAGES as error:
+                WAITS.labels("upkeep").inc()
+                log.warning("upkeep put off", error=repr(error))
         await asyncio.sleep(seconds)
 
 
-async def _done(what: str, work: Callable[[], Awaitable[object]]) -> bool:
-    try:
-        await work()
-    except _OUTAGES as error:
-        WAITS.labels(what).inc()
-        log.warning("put off", what=what, error=repr(error))
-        return False
-    return True
+async def _patiently(what: str, work: Callable[[], Awaitable[object]]) -> None:
+    await retry_forever(what, work, lambda error: isinstance(error, _OUTAGES), waits=WAITS)

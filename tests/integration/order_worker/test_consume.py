@@ -154,7 +154,7 @@ async def test_a_frozen_server_sends_nothing_to_the_dead_letters(worker: Mesh, w
         await world.send(gone, cancelled=True)
 
         async def waiting() -> bool:
-            return "waiting for an outage to end" in log_since(worker, mark)
+            return "waiting to try again" in log_since(worker, mark)
 
         mark = len(worker.log_file(WORKER).read_text())
         await eventually(waiting, within=40, every=0.2)

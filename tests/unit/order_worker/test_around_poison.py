@@ -1,6 +1,5 @@
 """The poison is found, the rest is written, and an outage is nobody's poison."""
 
-import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -8,7 +7,7 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from order_worker.around_poison import write_around_poison
 from order_worker.data_faults import DataFault, is_data_error
-from order_worker.outages import is_outage, patiently
+from order_worker.outages import is_outage
 
 
 async def drop(_record: int, _error: Exception) -> list[int]:
@@ -62,21 +61,3 @@ def test_what_the_values_cause_is_poison_and_never_an_outage(
     error = kind("insert", {}, Exception(number, "bad value"))
     assert is_data_error(error)
     assert not is_outage(error)
-
-
-async def test_an_outage_is_waited_out_with_growing_waits() -> None:
-    waits: list[float] = []
-    answers = [TimeoutError(), ConnectionRefusedError(), OSError(), "done"]
-
-    async def work() -> str:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return str(answer)
-
-    async def wait(seconds: float) -> None:
-        waits.append(seconds)
-        await asyncio.sleep(0)
-
-    assert await patiently("database", work, wait) == "done"
-    assert waits == [0.1, 0.2, 0.4]
