@@ -10,12 +10,12 @@ from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from checkout_svc import line_outcome
 from checkout_svc.cart import CartLimits, CartLine, Change, FrozenCart, OfferKey
 from checkout_svc.line_outcome import Outcome
-from meshkit.errors import CartEmpty, CartFull, CartLineNotFound, DependencyUnavailable, Overloaded, RequestIdReused
+from meshkit.errors import CartEmpty, CartFull, CartLineNotFound, Overloaded, RequestIdReused
+from meshkit.redis_client import answered
 
 # The last so many request_ids of a user; what was asked for before them would be done again. 54 bytes each, in the
 # cart's own key: a key a request_id would let one client fill the memory that the stock lives in.
@@ -34,10 +34,7 @@ class RedisCarts:
         )
 
     async def read(self, user_id: str) -> list[CartLine]:
-        try:
-            fields: Any = await self._redis.hgetall(_cart(user_id))
-        except (RedisError, OSError) as error:
-            raise _unknown(error) from error
+        fields: Any = await answered(self._redis.hgetall(_cart(user_id)))
         return _lines({name.decode(): value.decode() for name, value in fields.items()})
 
     async def change(self, user_id: str, change: Change) -> list[CartLine]:
@@ -92,10 +89,7 @@ class RedisCarts:
         )
 
     async def _run(self, script: Any, names: list[str], args: list[Any]) -> Any:
-        try:
-            return await script(keys=names, args=args)
-        except (RedisError, OSError) as error:
-            raise _unknown(error) from error
+        return await answered(script(keys=names, args=args))
 
 
 def cart_full(most: int) -> CartFull:
@@ -108,10 +102,6 @@ def _cart(user_id: str) -> str:
 
 def _frozen(user_id: str, request_id: str) -> str:
     return f"frozen:{{{user_id}}}:{request_id}"
-
-
-def _unknown(error: Exception) -> DependencyUnavailable:
-    return DependencyUnavailable("redis", f"redis: {error}")
 
 
 def _fields(raw: list[bytes]) -> dict[str, str]:

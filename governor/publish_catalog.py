@@ -1,11 +1,8 @@
 """Bring Redis' copy of the catalogue to what SQL decided: what changed since, or all of it where Redis lost it."""
 
 import secrets
-from collections.abc import Awaitable
-from typing import TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governor.catalog_table import adopt_products, catalog_version, changed_products, has_unversioned
@@ -13,9 +10,9 @@ from kernel.catalog import PART, Edition, publish_edition, publish_part, unpubli
 from meshkit.crash import crash_point
 from meshkit.db.engine import run_transaction
 from meshkit.db.errors import database_answers
-from meshkit.errors import DependencyUnavailable
+from meshkit.redis_client import answered
 
-T = TypeVar("T")
+_PAST_ALL = 2**31 - 1  # no product_no is above it: what comes next is of a later version
 
 
 class PublishCatalog:
@@ -37,11 +34,11 @@ class PublishCatalog:
             return None
         if edition is None or edition.version > version:
             # Redis lost keys, or follows a database that is not this one.
-            await _answered(unpublish(self._redis))
+            await answered(unpublish(self._redis))
             edition = Edition(secrets.token_hex(8), 0)
         sent = await self._send(edition.version, version)
         crash_point("after_catalog_products")
-        await _answered(publish_edition(self._redis, Edition(edition.copy, version)))
+        await answered(publish_edition(self._redis, Edition(edition.copy, version)))
         return sent
 
     async def behind(self) -> bool:
@@ -50,7 +47,7 @@ class PublishCatalog:
         return edition is None or edition.version != version or await self._unversioned()
 
     async def _edition(self) -> Edition | None:
-        return await _answered(whole_edition(self._redis))
+        return await answered(whole_edition(self._redis))
 
     async def _version(self) -> int:
         with database_answers():
@@ -70,17 +67,7 @@ class PublishCatalog:
                     part = await changed_products(connection, after, last_no, upto, PART)
             if not part:
                 return sent
-            await _answered(publish_part(self._redis, part))
+            await answered(publish_part(self._redis, part))
             sent += len(part)
             product, after = part[-1]
             last_no = product.product_no
-
-
-_PAST_ALL = 2**31 - 1  # no product_no is above it: what comes next is of a later version
-
-
-async def _answered(reply: Awaitable[T]) -> T:
-    try:
-        return await reply
-    except (RedisError, OSError) as error:
-        raise DependencyUnavailable("redis", f"redis: {error}") from error

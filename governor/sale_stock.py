@@ -1,18 +1,14 @@
 """The Redis side of a sale: counters, state, and the registry that checkout reads."""
 
-from collections.abc import Awaitable
-from typing import TypeVar
-
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from governor.sale import OfferRow, Sale, SaleState, SaleView, Units
 from kernel.offers import load_offers, publish_offer
 from kernel.stock.port import StockPort
 from kernel.stock.results import OfferState, SetInitialKind
-from meshkit.errors import DependencyUnavailable, IllegalState
+from meshkit.errors import IllegalState
+from meshkit.redis_client import answered
 
-T = TypeVar("T")
 MOST_COUNTED = 1_000
 
 
@@ -30,10 +26,10 @@ class SaleStock:
 
     async def publish(self, sale: Sale) -> int:
         """Enters the offers that the registry lacks, or has otherwise; returns how many."""
-        published = await _answered(load_offers(self._redis))
+        published = await answered(load_offers(self._redis))
         missing = [row for row in sale.offers if published.get((sale.sale_id, row.offer.sku)) != row.offer]
         for row in missing:
-            await _answered(publish_offer(self._redis, row.offer))
+            await answered(publish_offer(self._redis, row.offer))
         return len(missing)
 
     async def close(self, sale: Sale) -> None:
@@ -108,13 +104,6 @@ class SaleStock:
         known = [each for each in counted if each is not None]
         available, reserved, sold = (sum(getattr(each, name) for each in known) for name in Units.__slots__)
         return Units(available, reserved, sold)
-
-
-async def _answered(reply: Awaitable[T]) -> T:
-    try:
-        return await reply
-    except (RedisError, OSError) as error:
-        raise DependencyUnavailable("redis", f"redis: {error}") from error
 
 
 def below_committed(committed: int) -> IllegalState:

@@ -6,11 +6,10 @@ from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from governor.tier_standing import Standing, TierChange
-from meshkit.errors import DependencyUnavailable
 from meshkit.log import get_logger
+from meshkit.redis_client import answered
 
 log = get_logger(__name__)
 # Three missed ticks. A standby looks each second, so that it leads 4 s after a leader's last breath at the latest.
@@ -50,10 +49,7 @@ class TierStore:
 
     async def standing(self) -> Standing | None:
         """The last that any leader wrote; None where there is none that can be read."""
-        try:
-            found: Any = await self._redis.get(self._state)
-        except (RedisError, OSError) as error:
-            raise DependencyUnavailable("redis") from error
+        found: Any = await answered(self._redis.get(self._state))
         try:
             return Standing.decode(found) if found else None
         except ValueError as error:
@@ -62,15 +58,9 @@ class TierStore:
 
     async def journal(self, limit: int, before: str = "") -> list[tuple[str, TierChange]]:
         """By entry_id, the newest first; `before`: an entry_id, for the next page."""
-        try:
-            found: Any = await self._redis.xrevrange(self._journal, max=f"({before}" if before else "+", count=limit)
-        except (RedisError, OSError) as error:
-            raise DependencyUnavailable("redis") from error
+        latest = f"({before}" if before else "+"
+        found: Any = await answered(self._redis.xrevrange(self._journal, max=latest, count=limit))
         return [(entry_id.decode(), TierChange.from_fields(told)) for entry_id, told in found]
 
     async def _eval(self, script: str, keys: Sequence[str], *arguments: Any) -> Any:
-        try:
-            answer: Any = await self._redis.eval(_script(script), len(keys), *keys, *arguments)
-        except (RedisError, OSError) as error:
-            raise DependencyUnavailable("redis") from error
-        return answer
+        return await answered(self._redis.eval(_script(script), len(keys), *keys, *arguments))

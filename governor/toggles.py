@@ -7,13 +7,13 @@ from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from governor.metrics import TOGGLES
 from governor.toggle_state import GOVERNOR, Change, FlagState, JournalEntry, Setting, Source, is_over, state_of
 from kernel.features import Version, features
-from meshkit.errors import DependencyUnavailable, InvalidFields, RequestIdReused
+from meshkit.errors import InvalidFields, RequestIdReused
 from meshkit.log import get_logger
+from meshkit.redis_client import answered
 
 log = get_logger(__name__)
 # What `from governor.toggles import …` gives: all that the control loop needs.
@@ -92,10 +92,7 @@ class Toggles:
         return Seen(states, (int(told[0]), int(told[2])))
 
     async def _read(self) -> Mapping[bytes, bytes]:
-        try:
-            found: Any = await self._redis.hgetall(SETTINGS)
-        except (RedisError, OSError) as error:
-            raise DependencyUnavailable("redis") from error
+        found: Any = await answered(self._redis.hgetall(SETTINGS))
         return found  # type: ignore[no-any-return]
 
     def _standing(self, settings: Mapping[str, Mapping[Source, Setting]]) -> dict[str, FlagState]:
@@ -104,10 +101,8 @@ class Toggles:
 
     async def journal(self, limit: int, before: str = "") -> list[JournalEntry]:
         """The newest first; `before`: an entry_id, for the next page."""
-        try:
-            found: Any = await self._redis.xrevrange(JOURNAL, max=f"({before}" if before else "+", count=limit)
-        except (RedisError, OSError) as error:
-            raise DependencyUnavailable("redis") from error
+        latest = f"({before}" if before else "+"
+        found: Any = await answered(self._redis.xrevrange(JOURNAL, max=latest, count=limit))
         return [_entry(entry_id, fields) for entry_id, fields in found]
 
     async def _is_so(self, change: Change) -> bool:
@@ -138,10 +133,7 @@ class Toggles:
             request.request_hash if request else "",
         ]
         fields: list[Any] = [each for pair in told.items() for each in pair]
-        try:
-            done: Any = await self._redis.eval(_script(), len(keys), *keys, *head, *fields)
-        except (RedisError, OSError) as error:
-            raise DependencyUnavailable("redis") from error
+        done: Any = await answered(self._redis.eval(_script(), len(keys), *keys, *head, *fields))
         if done == b"reused":
             raise RequestIdReused("this request_id was used with another body")
         if done == b"stale":

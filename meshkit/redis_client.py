@@ -1,12 +1,17 @@
 """Connections to Redis."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
+
+from meshkit.errors import DependencyUnavailable
+
+T = TypeVar("T")
 
 
 class NotMasterError(RedisError):
@@ -37,6 +42,14 @@ async def redis_pool(url: str, *, max_connections: int = 16, timeout: float = 2.
     finally:
         await client.aclose()
         await pool.disconnect()
+
+
+async def answered(reply: Awaitable[T]) -> T:
+    """Raises DependencyUnavailable("redis"): where Redis does not answer, or with an error."""
+    try:
+        return await reply
+    except (RedisError, OSError) as error:
+        raise DependencyUnavailable("redis", f"redis: {error}") from error
 
 
 async def _connect_to_master(connection: AbstractConnection) -> None:

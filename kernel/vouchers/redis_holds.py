@@ -1,17 +1,16 @@
 """Holds of vouchers over Redis: a method is one script, a script touches one hash slot."""
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from kernel.vouchers import keys
 from kernel.vouchers.records import NO_LIMIT, Counters, Limits, read_counters, read_hold
 from kernel.vouchers.scripts import source
-from meshkit.errors import DependencyUnavailable
+from meshkit.redis_client import answered
 
 T = TypeVar("T")
 Argument = str | int
@@ -82,7 +81,7 @@ class RedisHolds:
     async def take(self, code: str, grant: Grant, hold_ms: int, request: str = "") -> Taken:
         """Raises DependencyUnavailable: the outcome is unknown, and the same call may be repeated."""
         args: list[Argument] = [self._now, grant.order_id, grant.user_id, grant.amount_minor, hold_ms, request]
-        kind, *granted = await _answer(self._take(keys.all_of(code), args))
+        kind, *granted = await answered(self._take(keys.all_of(code), args))
         if not granted:
             return Taken(TakeKind(kind.decode()))
         order_id, amount, take = granted
@@ -93,7 +92,7 @@ class RedisHolds:
         results: list[SettleKind] = []
         for part in _chunks(grants):
             orders = [field for each in part for field in (each.order_id, each.user_id, each.amount_minor, each.n)]
-            replies = await _answer(self._settle(keys.all_of(code), [self._now, action.value, *orders]))
+            replies = await answered(self._settle(keys.all_of(code), [self._now, action.value, *orders]))
             results += [SettleKind(reply.decode()) for reply in replies]
         return results
 
@@ -103,22 +102,23 @@ class RedisHolds:
         wanted = (limits.budget_minor, limits.budget_grants, limits.uses_per_user)
         args = [int(opened), *(NO_LIMIT if each is None else each for each in wanted)]
         # The registry first: whatever has counters can be found.
-        await _answer(self._redis.sadd(keys.REGISTRY, code))
-        await _answer(self._open(keys.all_of(code), args))
+        await answered(self._redis.sadd(keys.REGISTRY, code))
+        await answered(self._open(keys.all_of(code), args))
 
     async def forget_all(self) -> None:
         """For a rebuild: every voucher is as one that Redis lost, closed until promo_svc has counted the rows."""
         for code in await self.codes():
-            await _answer(self._redis.unlink(*keys.all_of(code)))
+            await answered(self._redis.unlink(*keys.all_of(code)))
 
     async def codes(self) -> list[str]:
         """Every voucher that ever had a limit."""
-        return sorted(code.decode() for code in await _answer(self._redis.smembers(keys.REGISTRY)))
+        raw: Any = await answered(self._redis.smembers(keys.REGISTRY))
+        return sorted(code.decode() for code in raw)
 
     async def due(self, code: str, now_ms: int, count: int) -> list[Grant]:
         """Holds that have expired and are not committed, oldest first; `n` is the take."""
-        raw = await _answer(self._redis.zrangebyscore(keys.due(code), "-inf", now_ms, start=0, num=count))
-        values = await _answer(self._redis.hmget(keys.holds(code), raw)) if raw else []
+        raw: Any = await answered(self._redis.zrangebyscore(keys.due(code), "-inf", now_ms, start=0, num=count))
+        values: Any = await answered(self._redis.hmget(keys.holds(code), raw)) if raw else []
         held = [(order_id.decode(), read_hold(value)) for order_id, value in zip(raw, values, strict=True) if value]
         return [Grant(order_id, hold.user_id, hold.amount_minor, hold.take) for order_id, hold in held]
 
@@ -128,17 +128,10 @@ class RedisHolds:
             for code in codes:
                 pipe.hgetall(keys.counters(code))
                 pipe.hget(keys.uses(code), user_id)
-            replies = await _answer(pipe.execute()) if codes else []
+            replies = await answered(pipe.execute()) if codes else []
         pairs = zip(codes, replies[::2], replies[1::2], strict=True)
         opened = ((code, values, uses) for code, values, uses in pairs if values.get(b"open") == b"1")
         return {code: (read_counters(values), int(uses or 0)) for code, values, uses in opened}
-
-
-async def _answer(reply: Awaitable[Any] | Any) -> Any:
-    try:
-        return await reply
-    except (RedisError, OSError) as error:
-        raise DependencyUnavailable("redis", f"redis: {error}") from error
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
