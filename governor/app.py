@@ -26,11 +26,10 @@ from governor.list_sales import ListSales
 from governor.load_offer import LoadOffer
 from governor.messages import OPEN_SALE_ANSWER
 from governor.open_sale import OpenSale
-from governor.pause_sale import PauseSale
+from governor.pause_sale import PAUSE, RESUME, PauseOrResume
 from governor.publish_catalog import PublishCatalog
 from governor.read_signals import ReadSignals
 from governor.rebuild_stock import RebuildStock
-from governor.resume_sale import ResumeSale
 from governor.sale_stock import SaleStock
 from governor.servicer import OpsServicer, UseCases
 from governor.set_stock import SetStock
@@ -142,8 +141,8 @@ def _use_cases(
     return UseCases(
         open_sale=OpenSale(engine, lock, settle, OPEN_SALE_ANSWER),
         close_sale=CloseSale(engine, lock, settle, stock),
-        pause_sale=PauseSale(engine, lock, settle, stock),
-        resume_sale=ResumeSale(engine, lock, settle, stock),
+        pause_sale=PauseOrResume(PAUSE, engine, lock, settle, stock),
+        resume_sale=PauseOrResume(RESUME, engine, lock, settle, stock),
         get_sale=GetSale(settle, stock),
         list_sales=ListSales(engine),
         set_stock=SetStock(engine, lock, settle, stock),

@@ -11,9 +11,8 @@ from governor.import_catalog import ImportCatalog
 from governor.list_sales import ListSales
 from governor.messages import offer_message, rebuild_message, sale_message
 from governor.open_sale import OpenSale
-from governor.pause_sale import PauseSale
+from governor.pause_sale import PauseOrResume
 from governor.rebuild_stock import RebuildStock
-from governor.resume_sale import ResumeSale
 from governor.sale import SaleView
 from governor.set_stock import SetStock
 from kernel.ops_journal import OpsCall, hash_of
@@ -26,8 +25,8 @@ from peakmesh.ops.v1 import ops_service_pb2_grpc as rpc
 class UseCases:
     open_sale: OpenSale
     close_sale: CloseSale
-    pause_sale: PauseSale
-    resume_sale: ResumeSale
+    pause_sale: PauseOrResume
+    resume_sale: PauseOrResume
     get_sale: GetSale
     list_sales: ListSales
     set_stock: SetStock
