@@ -26,4 +26,11 @@ HOPS: Mapping[str, tuple[Hop, ...]] = {
     "provider": (Hop("provider_inbound", "providers_app", "providers"),),
     "order": tuple(Hop(f"order_inbound_{n}", f"order_app_{n}", f"order_serve_{n}") for n in INSTANCES),
 }
+# Behind the one hop `provider`. Cluster, route and chaos.<name>.* keys → the service it carries.
+PROVIDERS: Mapping[str, str] = {
+    "wallet": "WalletService",
+    "shipping": "ShippingService",
+    "invoice": "InvoiceService",
+    "loyalty": "LoyaltyService",
+}
 LISTENERS = tuple(hop.name for hops in HOPS.values() for hop in hops)

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from envoy.command import envoy_binary
 from envoy.edge_status import BAD_HEADERS, REPLIES, feature_off
 from envoy.fault_targets import KNOBS, TARGETS, runtime_key
-from envoy.hops import HOPS
+from envoy.hops import HOPS, PROVIDERS
 from envoy.json_fields import filter_source
 from envoy.public_api import bindings, descriptor_set, public_methods
 from envoy.settings import Settings
@@ -19,15 +19,6 @@ from envoy.sheddable import SHEDDABLE
 from kernel.features import RUNTIME_LAYER, defaults, features, runtime_document
 from meshkit.identity import AUDIENCE, ISSUER, create_keys
 from meshkit.settings import load
-
-# Cluster, route and chaos.<name>.* keys → the service it carries.
-PROVIDERS = {
-    "wallet": "WalletService",
-    "shipping": "ShippingService",
-    "invoice": "InvoiceService",
-    "loyalty": "LoyaltyService",
-}
-
 
 OPENAPI = Path(__file__).resolve().parents[1] / "generated" / "openapi.json"
 

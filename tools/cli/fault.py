@@ -60,7 +60,7 @@ def list_(as_json: AsJson = False) -> None:
         out.print("nothing is armed")
         return
     shown = {target: "until cleared" if seconds is None else f"{seconds:.0f} s" for target, seconds in left.items()}
-    rows = [[each.target, TARGETS[each.target].methods, each.words, shown[each.target]] for each in faults]
+    rows = [[each.target, TARGETS[each.target], each.words, shown[each.target]] for each in faults]
     table("target", "methods", "fault", "ends in", rows=rows)
 
 

@@ -8,7 +8,6 @@ import yaml
 
 from envoy import hops
 from envoy.fault_targets import TARGETS
-from envoy.render import PROVIDERS
 from meshkit.ports import Ports
 from tests.unit.envoy.rendered import cluster, filters, manager, ports_of, routes
 
@@ -18,7 +17,7 @@ def test_faults_are_injected_behind_the_breaker_and_never_on_its_listener(config
     for listener in hops.LISTENERS:
         assert filters(config, listener) == ["fault", "router"]
     inbound = {name: [hop.name for hop in hops.HOPS[name]] for name in ("engagement", "promo")}
-    inbound |= {name: ["provider_inbound"] for name in PROVIDERS}
+    inbound |= {name: ["provider_inbound"] for name in hops.PROVIDERS}
     for name, listeners in inbound.items():
         assert ports_of(cluster(config, name)) == [Ports(700)[hop] for hop in listeners]
         assert cluster(config, name)["outlier_detection"]["max_ejection_percent"] == 100
@@ -28,7 +27,7 @@ HARMED = {
     "engagement": ["/peakmesh.engagement.v1."],
     "order": ["/peakmesh.order.v1.OrderService/"],
     "promo": ["/peakmesh.promotion.v1."],
-    "provider": [f"/peakmesh.provider.v1.{service}/" for service in PROVIDERS.values()],
+    "provider": [f"/peakmesh.provider.v1.{service}/" for service in hops.PROVIDERS.values()],
 }
 
 
