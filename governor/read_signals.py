@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import urlencode
-from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from governor.checkout_window import CheckoutWindow, Sample, readings_of
 from governor.metrics import SIGNAL
 from governor.tier import UNKNOWN, Reading, Readings, Signal
+from meshkit.http import fetch
 from meshkit.log import get_logger
 
 log = get_logger(__name__)
@@ -38,7 +38,7 @@ class ReadSignals:
         self, targets: Sequence[str], queue: Queue, window_seconds: float, scrape: Scrape | None = None
     ) -> None:
         self._windows = {target: CheckoutWindow(window_seconds) for target in targets}
-        self._queue, self._scrape = queue, scrape or fetch
+        self._queue, self._scrape = queue, scrape or _scrape
 
     def readings(self) -> Readings:
         """As of the last look."""
@@ -69,11 +69,9 @@ class ReadSignals:
             window.add(None)
 
 
-def fetch(target: str) -> str:
+def _scrape(target: str) -> str:
     """Blocks. Raises OSError."""
-    with urlopen(f"http://{target}/metrics?{_ASKED}", timeout=TIMEOUT_SECONDS) as answer:
-        found: str = answer.read().decode()
-        return found
+    return fetch(target, f"/metrics?{_ASKED}", timeout=TIMEOUT_SECONDS)
 
 
 def sample_of(page: str, at: float) -> Sample:

@@ -3,9 +3,9 @@ that waits to disarm one stays small."""
 
 import json
 from collections.abc import Mapping
-from urllib.error import URLError
 from urllib.parse import urlencode
-from urllib.request import Request, urlopen
+
+from meshkit.http import fetch
 
 TIMEOUT_SECONDS = 5.0
 
@@ -31,9 +31,7 @@ def overrides(admin_port: int, prefix: str) -> dict[str, int]:
 
 
 def _ask(admin_port: int, path: str, body: bytes | None = None) -> str:
-    url = f"http://127.0.0.1:{admin_port}{path}"
     try:
-        with urlopen(Request(url, body), timeout=TIMEOUT_SECONDS) as answer:
-            return str(answer.read().decode())
-    except (URLError, OSError) as error:
+        return fetch(admin_port, path, body=body, timeout=TIMEOUT_SECONDS)
+    except OSError as error:
         raise NoEnvoyError(f"Envoy's admin port {admin_port} does not answer: is the mesh up? ({error})") from None

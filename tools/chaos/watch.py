@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import urlencode
-from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from meshkit.http import fetch
 from meshkit.ports import INSTANCES, Ports, nth
 from tools.chaos.timeline import Timeline, reading
 
@@ -63,11 +63,6 @@ async def _follow(timeline: Timeline, source: str, port: int, path: str, clock: 
     while True:
         began = time.monotonic()
         with suppress(OSError):
-            page = await asyncio.to_thread(_read, port, path)
+            page = await asyncio.to_thread(fetch, port, path, timeout=TIMEOUT_SECONDS)
             held.append(reading(clock(), text_string_to_metric_families(page)))
         await asyncio.sleep(max(0.0, EVERY_SECONDS - (time.monotonic() - began)))
-
-
-def _read(port: int, path: str) -> str:
-    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=TIMEOUT_SECONDS) as answer:
-        return str(answer.read().decode())

@@ -10,9 +10,9 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from meshkit.http import fetch
 from tools.devstack.servers import mariadb
 from tools.devstack.spec import Mesh
-from tools.http import get
 
 PROBE_TOPIC = "devstack.probe"
 _TRY_SECONDS = 5.0
@@ -80,11 +80,11 @@ async def grpc_serves(mesh: Mesh, port: str) -> None:
 
 async def worker_is_ready(mesh: Mesh, port: str) -> None:
     """A worker has no server of its own: its `/metrics` says `peakmesh_ready 1` once it has joined its group."""
-    page = await asyncio.to_thread(get, mesh.ports[port], "/metrics")
+    page = await asyncio.to_thread(fetch, mesh.ports[port], "/metrics")
     if not any(line.startswith("peakmesh_ready") and line.endswith(" 1.0") for line in page.splitlines()):
         raise NotReadyError("peakmesh_ready is not 1")
 
 
 async def envoy_is_live(mesh: Mesh) -> None:
-    if "LIVE" not in await asyncio.to_thread(get, mesh.ports["admin"], "/ready"):
+    if "LIVE" not in await asyncio.to_thread(fetch, mesh.ports["admin"], "/ready"):
         raise NotReadyError("/ready does not say LIVE")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from meshkit.errors import DeadlinePassed, DependencyUnavailable, PeakmeshError
+from meshkit.http import SECONDS
 from meshkit.identity import Role, TokenIssuer, TokenVerifier
 from meshkit.rpc.client import call, channel
 from meshkit.settings import ProcessSettings
@@ -21,7 +22,6 @@ from peakmesh.provider.v1 import (
     wallet_service_pb2,
     wallet_service_pb2_grpc,
 )
-from tools.http import SECONDS
 from tools.preflight.facts import IdentityFacts
 
 # A read under a key that nobody uses: "not found" is an answer.

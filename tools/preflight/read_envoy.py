@@ -5,8 +5,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from meshkit.http import fetch
 from meshkit.settings import ProcessSettings
-from tools.http import get
 from tools.preflight.facts import Certificate, EnvoyFacts
 
 
@@ -14,7 +14,7 @@ async def read_envoy(settings: ProcessSettings, without: Collection[int] = ()) -
     """`without`: ports of hosts that nobody misses. Raises OSError, ValueError."""
     pages = ("/clusters?format=json", "/runtime?format=json", "/certs")
     clusters, runtime, certificates = [
-        json.loads(await asyncio.to_thread(get, settings.ports["admin"], page)) for page in pages
+        json.loads(await asyncio.to_thread(fetch, settings.ports["admin"], page)) for page in pages
     ]
     hosts = {each["name"]: _hosts(each, without) for each in clusters["cluster_statuses"]}
     return EnvoyFacts(

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 
+from meshkit.http import SECONDS
 from tools.devstack import Mesh, expected
 from tools.devstack.probes import NotReadyError
 from tools.devstack.spec import ProcessSpec
 from tools.devstack.table import TABLE
-from tools.http import SECONDS
 
 
 async def read_processes(mesh: Mesh) -> Mapping[str, str]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from meshkit.http import fetch
 from meshkit.settings import ProcessSettings
-from tools.http import get
 
 _HISTOGRAM, _METHOD = "grpc_server_handling_seconds", "PlaceOrder"
 # Upper bound in seconds → calls at or below it, over all processes.
@@ -17,7 +17,7 @@ Buckets = Mapping[float, float]
 async def read_buckets(settings: ProcessSettings) -> Buckets:
     """Of both checkout processes. One that does not answer counts nothing: it may be restarting."""
     ports = [settings.ports[f"checkout_{index}_metrics"] for index in (0, 1)]
-    asked = [asyncio.to_thread(get, port, "/metrics") for port in ports]
+    asked = [asyncio.to_thread(fetch, port, "/metrics") for port in ports]
     pages = await asyncio.gather(*asked, return_exceptions=True)
     total: Counter[float] = Counter()
     for page in pages:
