@@ -1,6 +1,5 @@
 """What payment must know of an order, read from OrderCreated."""
 
-import re
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -12,12 +11,11 @@ from meshkit.money import CURRENCIES
 from meshkit.rpc import criticality
 from meshkit.rpc.client import Metadata
 from meshkit.rpc.criticality import Criticality
+from meshkit.tracing import valid
 from peakmesh.event.v1 import events_pb2 as events
 from peakmesh.order.v1 import order_pb2
 
 _SHEDDABLE = Criticality.SHEDDABLE.value.encode()
-# Foreign bytes: what is no trace would make every call of the order fail.
-_TRACE = re.compile(rb"[0-9a-f]{2}(-[0-9a-f]+){3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +36,9 @@ class Order:
         """Of the calls that are made for it: what its headers say, where that can be said."""
         told = dict(self.carried)
         worth = Criticality.SHEDDABLE if told.get(CRITICALITY) == _SHEDDABLE else Criticality.CORE
-        trace = told.get(TRACE, b"")
-        traced = (("traceparent", trace.decode()),) if _TRACE.fullmatch(trace) else ()
+        # Foreign bytes: what is no trace would make every call of the order fail.
+        trace = valid(told.get(TRACE, b"").decode(errors="replace"))
+        traced = (("traceparent", trace),) if trace else ()
         return ((criticality.HEADER, worth.value), *traced)
 
     def amount(self, shipping_minor: int) -> int:

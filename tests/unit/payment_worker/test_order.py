@@ -5,6 +5,8 @@ from meshkit.errors import Undecodable
 from payment_worker.order import decode_order
 from peakmesh.event.v1 import events_pb2 as events
 
+TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
+
 
 def message(**changes: object) -> bytes:
     fields: dict[str, object] = {
@@ -47,9 +49,10 @@ def test_other_bytes_are_refused(value: bytes) -> None:
         ({}, {"x-peakmesh-criticality": "CORE"}),
         ({"criticality": b"SHEDDABLE"}, {"x-peakmesh-criticality": "SHEDDABLE"}),
         ({"criticality": b"\xff", "traceparent": b"\xff\n"}, {"x-peakmesh-criticality": "CORE"}),
+        ({"traceparent": b"00-ab-cd-01"}, {"x-peakmesh-criticality": "CORE"}),
         (
-            {"traceparent": b"00-ab-cd-01", "deadline-ms": b"1"},
-            {"x-peakmesh-criticality": "CORE", "traceparent": "00-ab-cd-01"},
+            {"traceparent": TRACE.encode(), "deadline-ms": b"1"},
+            {"x-peakmesh-criticality": "CORE", "traceparent": TRACE},
         ),
     ],
 )
