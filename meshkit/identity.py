@@ -67,13 +67,13 @@ class TokenIssuer:
 
 
 class TokenVerifier:
-    """Verifies tokens; a token seen before is looked up until it expires (a verification costs 98 µs)."""
+    """Verifies tokens; a token seen before is looked up until it expires: no signature to check."""
 
     def __init__(self, jwks_path: Path) -> None:
         keys = jwt.PyJWKSet.from_json(jwks_path.read_text()).keys
         self._keys = {key.key_id: key.key for key in keys}
         self._seen: dict[str, tuple[Identity, float]] = {}
-        # An issuer's tokens begin alike, and reading that anew costs 21 µs a buyer. Of verified tokens alone: few.
+        # An issuer's tokens begin alike: no need to decode that anew for each buyer. Of verified tokens alone: few.
         self._by_header: dict[str, Any] = {}
 
     def verify(self, authorization: str) -> Identity:

@@ -38,8 +38,8 @@ async def _until_signal(running: Running[S], settings: S) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(settings):
-        # What was imported (85,000 objects in checkout) lives as long as the process: looking through it again stopped
-        # the loop for 43 ms, every few seconds under load; without it 3 ms.
+        # What was imported lives as long as the process: each collection would look through all of it again, every few
+        # seconds under load, and stop the loop for as long.
         gc.collect()
         gc.freeze()
         READY.set(1)
