@@ -1,7 +1,9 @@
 """Checks that every provider makes of a request."""
 
 import re
+from typing import Any
 
+from google.protobuf.message import Message
 from google.type.money_pb2 import Money
 
 from meshkit.money import CURRENCIES, to_minor
@@ -16,12 +18,23 @@ def key(fields: Fields, field: str, value: str) -> None:
     fields.require(bool(_KEY.match(value)), field, "must be 1 to 128 letters, digits, '_', '-' or ':'")
 
 
-def lone_key(value: str) -> str:
-    """The key of a request that holds nothing else. Raises InvalidFields."""
-    fields = Fields()
-    key(fields, "idempotency_key", value)
+def keys(request: Message, *names: str) -> list[str]:
+    """The keys of a request that holds nothing else. Raises InvalidFields."""
+    fields, found = Fields(), [getattr(request, name) for name in names]
+    for name, value in zip(names, found, strict=True):
+        key(fields, name, value)
     fields.check()
-    return value
+    return found
+
+
+def amount(request: Any, low: int) -> int:
+    """Minor units of a request that holds a key, a user and an amount. Raises InvalidFields."""
+    fields = Fields()
+    key(fields, "idempotency_key", request.idempotency_key)
+    fields.ident("user_id", request.user_id)
+    minor = money(fields, "amount", request.amount, low)
+    fields.check()
+    return minor
 
 
 def money(fields: Fields, field: str, value: Money, low: int) -> int:

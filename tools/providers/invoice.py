@@ -6,7 +6,6 @@ from typing import Any
 from meshkit.clock import wall_ms
 from meshkit.errors import KeyBarred, KeyNotFound
 from meshkit.money import from_minor
-from meshkit.rpc.fields import Fields
 from peakmesh.provider.v1 import invoice_service_pb2 as pb
 from peakmesh.provider.v1 import invoice_service_pb2_grpc as rpc
 from tools.providers import checks
@@ -19,25 +18,17 @@ class InvoiceServicer(rpc.InvoiceServiceServicer):
         self._journal = journal
 
     def IssueInvoice(self, request: pb.IssueInvoiceRequest, _context: Any) -> pb.IssueInvoiceResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        fields.ident("user_id", request.user_id)
-        minor = checks.money(fields, "amount", request.amount, low=0)
-        fields.check()
+        minor = checks.amount(request, low=0)
         key, user_id, currency = request.idempotency_key, request.user_id, request.amount.currency_code
         return pb.IssueInvoiceResponse(invoice=self._journal.run(lambda db: _issue(db, key, user_id, minor, currency)))
 
     def IssueCreditNote(self, request: pb.IssueCreditNoteRequest, _context: Any) -> pb.IssueCreditNoteResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        checks.key(fields, "invoice_key", request.invoice_key)
-        fields.check()
-        key, invoice_key = request.idempotency_key, request.invoice_key
+        key, invoice_key = checks.keys(request, "idempotency_key", "invoice_key")
         number = self._journal.run(lambda db: _credit(db, key, invoice_key))
         return pb.IssueCreditNoteResponse(credit_note_number=number)
 
     def GetInvoice(self, request: pb.GetInvoiceRequest, _context: Any) -> pb.GetInvoiceResponse:
-        key = checks.lone_key(request.idempotency_key)
+        [key] = checks.keys(request, "idempotency_key")
         known = self._journal.run(lambda db: _find(db, key))
         if known is None:
             raise KeyNotFound("no invoice is written under this key")

@@ -5,7 +5,6 @@ from typing import Any
 
 from meshkit.clock import wall_ms
 from meshkit.errors import KeyBarred, KeyNotFound
-from meshkit.rpc.fields import Fields
 from peakmesh.provider.v1 import loyalty_service_pb2 as pb
 from peakmesh.provider.v1 import loyalty_service_pb2_grpc as rpc
 from tools.providers import checks
@@ -23,24 +22,16 @@ class LoyaltyServicer(rpc.LoyaltyServiceServicer):
         self._journal = journal
 
     def GrantCoins(self, request: pb.GrantCoinsRequest, _context: Any) -> pb.GrantCoinsResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        fields.ident("user_id", request.user_id)
-        minor = checks.money(fields, "amount", request.amount, low=0)
-        fields.check()
+        minor = checks.amount(request, low=0)
         key, user_id, currency = request.idempotency_key, request.user_id, request.amount.currency_code
         return pb.GrantCoinsResponse(grant=self._journal.run(lambda db: _grant(db, key, user_id, minor, currency)))
 
     def RevokeCoins(self, request: pb.RevokeCoinsRequest, _context: Any) -> pb.RevokeCoinsResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        checks.key(fields, "grant_key", request.grant_key)
-        fields.check()
-        key, grant_key = request.idempotency_key, request.grant_key
+        key, grant_key = checks.keys(request, "idempotency_key", "grant_key")
         return pb.RevokeCoinsResponse(coins=self._journal.run(lambda db: _revoke(db, key, grant_key)))
 
     def GetGrant(self, request: pb.GetGrantRequest, _context: Any) -> pb.GetGrantResponse:
-        key = checks.lone_key(request.idempotency_key)
+        [key] = checks.keys(request, "idempotency_key")
         known = self._journal.run(lambda db: _find(db, key))
         if known is None:
             raise KeyNotFound("nothing was given under this key")

@@ -55,27 +55,20 @@ class ShippingServicer(rpc.ShippingServiceServicer):
         return self._journal.run(work)
 
     def BookShipping(self, request: pb.BookShippingRequest, _context: Any) -> pb.BookShippingResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        checks.key(fields, "quote_key", request.quote_key)
-        fields.check()
-        tracking_number = self._journal.run(lambda db: _book(db, request.idempotency_key, request.quote_key))
-        booking = pb.Booking(idempotency_key=request.idempotency_key, tracking_number=tracking_number)
+        key, quote_key = checks.keys(request, "idempotency_key", "quote_key")
+        tracking_number = self._journal.run(lambda db: _book(db, key, quote_key))
+        booking = pb.Booking(idempotency_key=key, tracking_number=tracking_number)
         return pb.BookShippingResponse(booking=booking)
 
     def CancelBooking(self, request: pb.CancelBookingRequest, _context: Any) -> pb.CancelBookingResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        checks.key(fields, "booking_key", request.booking_key)
-        fields.check()
-        key, booking_key = request.idempotency_key, request.booking_key
+        key, booking_key = checks.keys(request, "idempotency_key", "booking_key")
         outcome, tracking = self._journal.run(lambda db: _unbook(db, key, booking_key, self._collected(booking_key)))
         if outcome == COLLECTED:
             raise IllegalState("the parcel was collected", metadata={"idempotency_key": booking_key})
         return pb.CancelBookingResponse(tracking_number=tracking)
 
     def GetBooking(self, request: pb.GetBookingRequest, _context: Any) -> pb.GetBookingResponse:
-        key = checks.lone_key(request.idempotency_key)
+        [key] = checks.keys(request, "idempotency_key")
         known = self._journal.run(lambda db: _find_booking(db, key))
         if known is None:
             raise KeyNotFound("nothing is booked under this key")

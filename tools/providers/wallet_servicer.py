@@ -18,27 +18,22 @@ class WalletServicer(rpc.WalletServiceServicer):
         self._wallet = wallet
 
     def Debit(self, request: pb.DebitRequest, _context: Any) -> pb.DebitResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        fields.ident("user_id", request.user_id)
-        minor = checks.money(fields, "amount", request.amount, low=1)
-        fields.check()
+        minor = checks.amount(request, low=1)
         debit = self._wallet.debit(request.idempotency_key, request.user_id, minor, request.amount.currency_code)
         return pb.DebitResponse(debit=_message(debit))
 
     def Refund(self, request: pb.RefundRequest, _context: Any) -> pb.RefundResponse:
-        fields = Fields()
-        checks.key(fields, "idempotency_key", request.idempotency_key)
-        checks.key(fields, "debit_key", request.debit_key)
-        fields.check()
-        return pb.RefundResponse(transfer_id=self._wallet.refund(request.idempotency_key, request.debit_key))
+        key, debit_key = checks.keys(request, "idempotency_key", "debit_key")
+        return pb.RefundResponse(transfer_id=self._wallet.refund(key, debit_key))
 
     def Void(self, request: pb.VoidRequest, _context: Any) -> pb.VoidResponse:
-        debit = self._wallet.void(checks.lone_key(request.idempotency_key))
+        [key] = checks.keys(request, "idempotency_key")
+        debit = self._wallet.void(key)
         return pb.VoidResponse(debit=_message(debit), refunded=bool(debit.refund_transfer_id))
 
     def GetDebit(self, request: pb.GetDebitRequest, _context: Any) -> pb.GetDebitResponse:
-        return pb.GetDebitResponse(debit=_message(self._wallet.find(checks.lone_key(request.idempotency_key))))
+        [key] = checks.keys(request, "idempotency_key")
+        return pb.GetDebitResponse(debit=_message(self._wallet.find(key)))
 
     def SetBalance(self, request: pb.SetBalanceRequest, _context: Any) -> pb.SetBalanceResponse:
         fields = Fields()
