@@ -31,10 +31,6 @@ SOLD_STATES = frozenset({OrderState.PAID, OrderState.TO_SHIP})
 # Nothing moves on from there by itself. TO_SHIP alone has a way out, and only a cancel takes it.
 TERMINAL_STATES = frozenset(OrderState) - {OrderState.CREATED, OrderState.PAID}
 FAILED_STATES = TERMINAL_STATES - {OrderState.TO_SHIP, OrderState.REFUNDED}
-REJECTED_STATES = frozenset(state for state in OrderState if state.startswith("REJECTED_"))
-
-# A row may begin as any of these. CANCELLED: the cancel came before the order (tombstone).
-FIRST_STATES = OPEN_STATES | REJECTED_STATES | {OrderState.CANCELLED, OrderState.FAILED_DLQ}
 
 # CREATED -> TO_SHIP: SETTLED implies PAID, and may overtake it after a redelivery.
 # A failed state has no way out: a charge that meets it is refunded by a payment step, and the row stays failed.
