@@ -16,6 +16,7 @@ from checkout_svc.shown_product import Availability, ShownProduct
 from kernel.catalog import Edition
 from meshkit.errors import DependencyUnavailable, Overloaded
 from meshkit.log import get_logger
+from meshkit.patience import every
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -69,12 +70,7 @@ class Catalog:
 
     async def keep_fresh(self) -> None:
         """Until cancelled; a Redis that is away is waited for."""
-        while True:
-            try:
-                await self.refresh()
-            except (RedisError, OSError, ValueError) as error:
-                log.warning("catalogue not refreshed", error=repr(error))
-            await asyncio.sleep(REFRESH_SECONDS)
+        await every(REFRESH_SECONDS, "catalogue", self.refresh, RedisError, OSError, ValueError)
 
     async def refresh(self) -> None:
         """Brings the index to what is published, if that is another edition."""

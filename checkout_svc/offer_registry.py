@@ -8,9 +8,8 @@ from redis.exceptions import RedisError
 
 from kernel.offers import Offer
 from meshkit.errors import DependencyUnavailable, OfferNotFound
-from meshkit.log import get_logger
+from meshkit.patience import every
 
-log = get_logger(__name__)
 Offers = dict[tuple[str, str], Offer]
 Load = Callable[[], Awaitable[Offers]]
 REFRESH_SECONDS = 1.0
@@ -58,9 +57,4 @@ class OfferRegistry:
         return list(self._offers.values())
 
     async def keep_fresh(self) -> None:
-        while True:
-            try:
-                await self.refresh()
-            except DependencyUnavailable as error:
-                log.warning("offers not refreshed", error=error.message)
-            await asyncio.sleep(REFRESH_SECONDS)
+        await every(REFRESH_SECONDS, "offers", self.refresh, DependencyUnavailable)

@@ -1,6 +1,5 @@
 """Which offers take orders, and how much is left of them: the counters of all open offers in one round trip a tick."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +9,8 @@ from kernel.offers import Offer
 from kernel.stock.port import StockPort
 from kernel.stock.results import Counters, OfferState
 from meshkit.errors import DependencyUnavailable
-from meshkit.log import get_logger
+from meshkit.patience import every
 
-log = get_logger(__name__)
 EVERY_SECONDS = 0.5
 GONE = Availability(StockState.NOT_ON_SALE)
 # Best first: what can be had now, then what will be, then what may come back.
@@ -49,12 +47,7 @@ class OffersOnSale:
         return [self._on_sale[number] for number in sorted(self._on_sale)]
 
     async def run(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except DependencyUnavailable as error:
-                log.warning("offers not looked at", error=error.message)
-            await asyncio.sleep(EVERY_SECONDS)
+        await every(EVERY_SECONDS, "availability", self.look, DependencyUnavailable)
 
     async def look(self) -> None:
         """Raises DependencyUnavailable."""

@@ -16,6 +16,7 @@ from kernel.stock.port import StockPort
 from kernel.stock.results import Mark, OutboxEntry
 from meshkit.errors import DependencyUnavailable
 from meshkit.log import get_logger
+from meshkit.patience import every
 
 log = get_logger(__name__)
 EVERY_SECONDS = 0.5
@@ -36,12 +37,7 @@ class Relay:
         self._holder = str(uuid4())
 
     async def run(self) -> None:
-        while True:
-            try:
-                await self.relay_all()
-            except DependencyUnavailable as error:
-                log.warning("relay waits", error=error.message)
-            await asyncio.sleep(EVERY_SECONDS)
+        await every(EVERY_SECONDS, "relay", self.relay_all, DependencyUnavailable)
 
     async def relay_all(self) -> None:
         """Every slot, each until a pass leaves it with less than a full batch or Kafka does not take all of it."""

@@ -1,7 +1,5 @@
 """Publish, at start and every few seconds, what a crash or an emptied Redis left unpublished of the catalogue."""
 
-import asyncio
-
 from sqlalchemy.exc import SQLAlchemyError
 
 from governor.change_lock import ChangeLock
@@ -9,6 +7,7 @@ from governor.metrics import HEALED
 from governor.publish_catalog import PublishCatalog
 from meshkit.errors import PeakmeshError
 from meshkit.log import get_logger
+from meshkit.patience import every
 
 log = get_logger(__name__)
 
@@ -17,14 +16,9 @@ class HealCatalog:
     def __init__(self, lock: ChangeLock, publish: PublishCatalog) -> None:
         self._lock, self._publish = lock, publish
 
-    async def run(self, every: float) -> None:
-        """Until cancelled, `every` seconds apart; servers that are away are waited for."""
-        while True:
-            try:
-                await self.sweep()
-            except (PeakmeshError, SQLAlchemyError, OSError) as error:
-                log.warning("catalogue not looked at", error=repr(error))
-            await asyncio.sleep(every)
+    async def run(self, seconds: float) -> None:
+        """Until cancelled, `seconds` apart; servers that are away are waited for."""
+        await every(seconds, "catalogue", self.sweep, PeakmeshError, SQLAlchemyError, OSError)
 
     async def sweep(self) -> None:
         # Asked without the lock first: an operator's call would wait for a sweep that has nothing to do.

@@ -1,7 +1,5 @@
 """Finish, at start and every few seconds, what a crash left half done of a sale."""
 
-import asyncio
-
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -11,6 +9,7 @@ from governor.sales_table import unsettled_sales
 from governor.settle_sale import SettleSale
 from meshkit.errors import PeakmeshError
 from meshkit.log import get_logger
+from meshkit.patience import every
 
 log = get_logger(__name__)
 
@@ -19,14 +18,9 @@ class HealSales:
     def __init__(self, engine: AsyncEngine, lock: ChangeLock, settle: SettleSale) -> None:
         self._engine, self._lock, self._settle = engine, lock, settle
 
-    async def run(self, every: float) -> None:
-        """Until cancelled, `every` seconds apart; servers that are away are waited for."""
-        while True:
-            try:
-                await self.sweep()
-            except (PeakmeshError, SQLAlchemyError, OSError) as error:
-                log.warning("sales not looked at", error=repr(error))
-            await asyncio.sleep(every)
+    async def run(self, seconds: float) -> None:
+        """Until cancelled, `seconds` apart; servers that are away are waited for."""
+        await every(seconds, "sales", self.sweep, PeakmeshError, SQLAlchemyError, OSError)
 
     async def sweep(self) -> None:
         async with self._engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Retries without limit: an outage ends, and what was accepted before it must still be done.
+"""Outages are outlived, without limit: they end, and what was accepted before them must still be done.
 
 Not a library's: those sleep, and a consumer that does not poll meanwhile is thrown out of its group (`wait`).
 """
@@ -45,3 +45,16 @@ async def retry_forever(
             log.warning("waiting to try again", what=what, error=repr(error), seconds=delay)
         await wait(delay)
         delay = min(longest, delay * 2)
+
+
+async def every(seconds: float, what: str, work: Callable[[], Awaitable[object]], *outages: type[Exception]) -> None:
+    """Does `work` now, and again so many `seconds` after each end, until cancelled.
+
+    One of `outages` is left to the next turn; any other error is raised.
+    """
+    while True:
+        try:
+            await work()
+        except outages as error:
+            log.warning("put off to the next turn", what=what, error=repr(error))
+        await asyncio.sleep(seconds)

@@ -15,6 +15,7 @@ from kernel.payment_steps import CREDIT, DONE, FAILED, REFUND, REVOKE, STARTED, 
 from meshkit.crash import crash_point
 from meshkit.errors import IllegalState, PeakmeshError
 from meshkit.log import get_logger
+from meshkit.patience import every
 from payment_worker import metrics
 from payment_worker.patience import Patience, is_passing
 from payment_worker.ports import Providers, Results, Steps
@@ -40,14 +41,9 @@ class TakeBack:
     ) -> None:
         self._steps, self._providers, self._results, self._patience = steps, providers, results, patience
 
-    async def run(self, every: float) -> None:
-        """Sweeps until cancelled, `every` seconds apart."""
-        while True:
-            try:
-                await self.sweep()
-            except SQLAlchemyError as error:
-                log.warning("sweep put off", error=repr(error))
-            await asyncio.sleep(every)
+    async def run(self, seconds: float) -> None:
+        """Sweeps until cancelled, `seconds` apart."""
+        await every(seconds, "take back", self.sweep, SQLAlchemyError)
 
     async def sweep(self) -> int:
         """Tries every step that is open, at most SWEEP, the longest untouched first; returns how many it tried."""

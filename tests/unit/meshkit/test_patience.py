@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from meshkit.patience import retry_forever
+from meshkit.patience import every, retry_forever
 
 
 class Given:
@@ -15,6 +15,10 @@ class Given:
     def __init__(self, *answers: object) -> None:
         self._answers = list(answers)
         self.waits: list[float] = []
+
+    @property
+    def left(self) -> int:
+        return len(self._answers)
 
     async def work(self) -> object:
         answer = self._answers.pop(0)
@@ -57,3 +61,10 @@ async def test_a_wait_that_raises_gives_up() -> None:
 
     with pytest.raises(Stopped):
         await retry_forever("kafka", Given(OSError()).work, is_outage, wait=stop)
+
+
+async def test_an_outage_is_left_to_the_next_turn_and_any_other_error_ends_the_turns() -> None:
+    given = Given("done", OSError(), KeyError(), "done", ValueError("a fault of ours"), "never asked for")
+    with pytest.raises(ValueError, match="a fault of ours"):
+        await every(0.0, "upkeep", given.work, OSError, KeyError)
+    assert given.left == 1
