@@ -1,6 +1,8 @@
 """`order_id`: a UUIDv8 (RFC 9562) that sorts by time and names the Redis slot of its reservation.
 
 48 bits Unix ms | 0b1000 | offer_no high 12 | 0b10 | offer_no low 12 | bucket 8 | random 42
+
+Within a bucket an order has a short id: the first 6 and the last 6 of these 16 bytes. The 4 between are the same there.
 """
 
 import re
@@ -11,6 +13,9 @@ from meshkit.clock import wall_ms
 
 MAX_OFFER_NO = (1 << 24) - 1
 MAX_BUCKET = (1 << 8) - 1
+SHORT_BYTES = 12
+
+Slot = tuple[int, int]
 
 _FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -26,11 +31,34 @@ def new_order_id(offer_no: int, bucket: int, now_ms: int | None = None) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def offer_of(order_id: str) -> tuple[int, int]:
+def offer_of(order_id: str) -> Slot:
     """(offer_no, bucket) of an id. Raises ValueError for anything `new_order_id` cannot have made."""
+    return _slot(_digits(order_id))
+
+
+def parted(order_id: str) -> tuple[Slot, bytes]:
+    """(offer_no, bucket) of an id, and its short id there. Short ids sort as the ids do. Raises ValueError as
+    `offer_of`."""
     digits = _digits(order_id)
-    low = int(digits[16:], 16)
-    return int(digits[13:16], 16) << 12 | low >> 50 & 0xFFF, low >> 42 & 0xFF
+    return _slot(digits), bytes.fromhex(digits[:12] + digits[20:])
+
+
+def short_in(slot: Slot, order_id: str) -> bytes:
+    """The short id. Raises ValueError for an id of another offer or bucket, which it would be taken for, and as
+    `offer_of`."""
+    found, short = parted(order_id)
+    if found != slot:
+        raise ValueError(f"{order_id} is of offer {found[0]}, bucket {found[1]}, not of {slot[0]}, {slot[1]}")
+    return short
+
+
+def joined(slot: Slot, short: bytes) -> str:
+    """The order_id of a short id. Raises ValueError for one of another length."""
+    if len(short) != SHORT_BYTES:
+        raise ValueError(f"not a short id: {short[:64]!r}")
+    (offer_no, bucket), digits = slot, short.hex()
+    low = 0b10 << 14 | (offer_no & 0xFFF) << 2 | bucket >> 6
+    return f"{digits[:8]}-{digits[8:12]}-8{offer_no >> 12:03x}-{low:04x}-{digits[12:]}"
 
 
 def made_ms(order_id: str) -> int:
@@ -41,6 +69,11 @@ def made_ms(order_id: str) -> int:
 def bucket_for(user_id: str, buckets: int) -> int:
     """The user's bucket, the same for the life of a sale: a retry meets its own idempotency key."""
     return crc32(user_id.encode()) % buckets
+
+
+def _slot(digits: str) -> Slot:
+    low = int(digits[16:], 16)
+    return int(digits[13:16], 16) << 12 | low >> 50 & 0xFFF, low >> 42 & 0xFF
 
 
 def _digits(order_id: str) -> str:

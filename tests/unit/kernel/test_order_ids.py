@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.order_ids import MAX_BUCKET, MAX_OFFER_NO, bucket_for, new_order_id, offer_of
+from kernel.order_ids import (
+    MAX_BUCKET,
+    MAX_OFFER_NO,
+    SHORT_BYTES,
+    bucket_for,
+    joined,
+    new_order_id,
+    offer_of,
+    parted,
+    short_in,
+)
 
 offers = st.integers(0, MAX_OFFER_NO)
 buckets = st.integers(0, MAX_BUCKET)
@@ -59,9 +69,38 @@ def test_numbers_that_do_not_fit_are_refused(offer_no: int, bucket: int) -> None
 def test_anything_else_is_no_order_id(text: str) -> None:
     with pytest.raises(ValueError, match="not an order_id"):
         offer_of(text)
+    with pytest.raises(ValueError, match="not an order_id"):
+        parted(text)
 
 
 @given(st.text(min_size=1, max_size=64), st.integers(1, MAX_BUCKET))
 def test_a_user_stays_in_one_bucket(user_id: str, count: int) -> None:
     assert bucket_for(user_id, count) == bucket_for(user_id, count)
     assert 0 <= bucket_for(user_id, count) < count
+
+
+@given(offers, buckets, millis)
+def test_a_short_id_and_its_bucket_are_the_id(offer_no: int, bucket: int, now_ms: int) -> None:
+    order_id = new_order_id(offer_no, bucket, now_ms)
+    slot, short = parted(order_id)
+    assert (slot, len(short)) == ((offer_no, bucket), SHORT_BYTES)
+    assert joined(slot, short) == order_id
+    assert short_in(slot, order_id) == short
+
+
+@given(st.lists(millis, min_size=2, max_size=9))
+def test_short_ids_sort_as_the_ids_do(times: list[int]) -> None:
+    order_ids = [new_order_id(7, 1, each) for each in times]
+    assert [joined((7, 1), short) for short in sorted(parted(each)[1] for each in order_ids)] == sorted(order_ids)
+
+
+@pytest.mark.parametrize("slot", [(8, 1), (7, 2), (7, 65), (7 + 4096, 1)])
+def test_a_short_id_is_of_its_own_bucket_alone(slot: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"is of offer 7, bucket 1, not of"):
+        short_in(slot, new_order_id(7, 1))
+
+
+@pytest.mark.parametrize("length", [0, SHORT_BYTES - 1, SHORT_BYTES + 1, 36])
+def test_of_another_length_it_is_none(length: int) -> None:
+    with pytest.raises(ValueError, match="not a short id"):
+        joined((7, 1), b"a" * length)
