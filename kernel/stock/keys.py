@@ -1,8 +1,11 @@
 """Names of one (offer, bucket)'s keys. The tag `{offer:b}` puts them all into one Redis hash slot.
 
-stk:{T}  HASH    counters and settings          rsv:{T}  HASH    order_id -> state|qty|user|price_version|...
-lim:{T}  HASH    user_id -> units held          idm:{T}:<digest>  STRING  order_id and hash, EX 86400
-out:{T}  STREAM  outbox: o order_id, e event    due:{T}  ZSET    order_id -> deadline_ms
+stk2:{T}  HASH    counters and settings     rsv2:{T}  HASH    short id -> state|qty|user|price_version|...
+lim2:{T}  HASH    user_id -> units held     idm2:{T}:<digest>  STRING  short id and hash, EX 86400
+out2:{T}  STREAM  outbox: o short id, e event    due2:{T}  ZSET    short id -> deadline_ms
+
+A short id is 12 bytes of an order_id (kernel/order_ids.py). `2` is the layout: whoever changes what these keys hold
+raises it, so that a bucket of another layout has no `stk` here, hence no epoch, and is refused until it is rebuilt.
 """
 
 from base64 import urlsafe_b64encode
@@ -12,30 +15,35 @@ IDEMPOTENCY_SECONDS = 86_400
 # What an open order takes of all of these at most, its outbox entry apart (tests/integration/kernel/test_memory.py).
 # With a UUID for a user, 640 are kept only while the tables are full; they double at powers of two: 684 just after.
 ORDER_BYTES = 704
+LAYOUT = 2
 
 
 def tag(offer_no: int, bucket: int) -> str:
     return f"{{{offer_no}:{bucket}}}"
 
 
+def name(kind: str, offer_no: int, bucket: int) -> str:
+    return f"{kind}{LAYOUT}:{tag(offer_no, bucket)}"
+
+
 def stock(offer_no: int, bucket: int) -> str:
-    return f"stk:{tag(offer_no, bucket)}"
+    return name("stk", offer_no, bucket)
 
 
 def reservations(offer_no: int, bucket: int) -> str:
-    return f"rsv:{tag(offer_no, bucket)}"
+    return name("rsv", offer_no, bucket)
 
 
 def holdings(offer_no: int, bucket: int) -> str:
-    return f"lim:{tag(offer_no, bucket)}"
+    return name("lim", offer_no, bucket)
 
 
 def outbox(offer_no: int, bucket: int) -> str:
-    return f"out:{tag(offer_no, bucket)}"
+    return name("out", offer_no, bucket)
 
 
 def deadlines(offer_no: int, bucket: int) -> str:
-    return f"due:{tag(offer_no, bucket)}"
+    return name("due", offer_no, bucket)
 
 
 def idempotency(offer_no: int, bucket: int, user_id: str, request_id: str) -> str:
@@ -45,7 +53,7 @@ def idempotency(offer_no: int, bucket: int, user_id: str, request_id: str) -> st
     later one is answered REUSED, since the hash in the value is of another request.
     """
     digest = blake2b(f"{user_id}:{request_id}".encode(), digest_size=16).digest()
-    return f"idm:{tag(offer_no, bucket)}:{urlsafe_b64encode(digest).decode().rstrip('=')}"
+    return f"{name('idm', offer_no, bucket)}:{urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 def lease(name: str) -> str:
@@ -60,6 +68,12 @@ def all_of(offer_no: int, bucket: int) -> list[str]:
 def moved_by(offer_no: int, bucket: int) -> list[str]:
     """Of the scripts that move reservations and leave the outbox alone."""
     return [*_counted(offer_no, bucket), deadlines(offer_no, bucket)]
+
+
+def former(offer_no: int, bucket: int) -> list[str]:
+    """The same of the layout before, whose names had no number. Nothing is opened beside it, which would sell its stock
+    twice, and a rebuild forgets it: nobody reads it any more, and a process of the older build would sell from it."""
+    return [f"{kind}:{tag(offer_no, bucket)}" for kind in ("stk", "rsv", "lim", "out", "due")]
 
 
 def _counted(offer_no: int, bucket: int) -> list[str]:

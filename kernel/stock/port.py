@@ -57,7 +57,7 @@ class StockPort(Protocol):
     async def reserve(
         self, offer_no: int, bucket: int, epoch: int, requests: Sequence[ReserveRequest]
     ) -> list[ReserveResult]:
-        """Results in the order of the requests."""
+        """Results in the order of the requests. Raises ValueError for an order_id that is not of this bucket."""
 
     async def reserve_many(self, batches: Sequence[ReserveBatch]) -> list[list[ReserveResult] | DependencyUnavailable]:
         """All batches in one round trip; a batch whose outcome is unknown carries its error alone."""

@@ -1,4 +1,7 @@
-"""StockPort over Redis: a method is one script, a script touches one hash slot."""
+"""StockPort over Redis: a method is one script, a script touches one hash slot.
+
+Redis has orders by their short ids (kernel/order_ids.py): here they become short, and whole again.
+"""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -7,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from kernel.offers import Offer
-from kernel.order_ids import offer_of
+from kernel.order_ids import Slot, joined, parted, short_in
 from kernel.stock import keys, replies
 from kernel.stock.restored import HASH_DIGITS, RestoredBucket, restoring
 from kernel.stock.results import (
@@ -32,7 +35,6 @@ from meshkit.errors import DependencyUnavailable
 MAX_BATCH = 500
 
 T = TypeVar("T")
-Slot = tuple[int, int]
 
 
 class RedisStock:
@@ -71,7 +73,7 @@ class RedisStock:
         calls = [
             Call(
                 "open",
-                keys.all_of(offer.offer_no, bucket),
+                keys.all_of(offer.offer_no, bucket) + keys.former(offer.offer_no, bucket),
                 [
                     offer.epoch,
                     share + (bucket < rest),
@@ -108,7 +110,7 @@ class RedisStock:
         values = await self._read(self._redis.hgetall(keys.stock(offer_no, bucket)))
         return replies.counters(values) if values else None
 
-    async def counters_of(self, slots: Sequence[tuple[int, int]]) -> list[Counters | None]:
+    async def counters_of(self, slots: Sequence[Slot]) -> list[Counters | None]:
         found: list[Counters | None] = []
         for part in _chunks(slots):
             async with self._redis.pipeline(transaction=False) as pipeline:
@@ -135,21 +137,24 @@ class RedisStock:
         parts = [(i, part) for i, batch in enumerate(batches) for part in _chunks(batch.requests)]
         outcomes = await self._run_all([self._reserve_call(batches[i], part) for i, part in parts])
         results: list[list[ReserveResult] | DependencyUnavailable] = [[] for _ in batches]
-        for (i, _part), outcome in zip(parts, outcomes, strict=True):
+        for (i, part), outcome in zip(parts, outcomes, strict=True):
             so_far = results[i]
             if isinstance(outcome, DependencyUnavailable):
                 results[i] = outcome
             elif isinstance(so_far, list):
-                so_far.extend(replies.reserve_result(raw) for raw in outcome)
+                slot = batches[i].offer_no, batches[i].bucket
+                told = zip(part, outcome, strict=True)
+                so_far.extend(replies.reserve_result(raw, slot, request.order_id) for request, raw in told)
         return results
 
     def _reserve_call(self, batch: ReserveBatch, requests: Sequence[ReserveRequest]) -> Call:
-        names = keys.all_of(batch.offer_no, batch.bucket)
+        slot = batch.offer_no, batch.bucket
+        names = keys.all_of(*slot)
         args: list[Argument] = [batch.epoch, self._now, keys.IDEMPOTENCY_SECONDS]
         for r in requests:
-            names.append(keys.idempotency(batch.offer_no, batch.bucket, r.user_id, r.request_id))
+            names.append(keys.idempotency(*slot, r.user_id, r.request_id))
             args += (
-                r.order_id,
+                short_in(slot, r.order_id),
                 r.user_id,
                 r.request_hash[:HASH_DIGITS],
                 r.quantity,
@@ -167,7 +172,7 @@ class RedisStock:
         names.append(keys.idempotency(offer_no, bucket, request.user_id, request.request_id))
         order = ("", request.user_id, request.request_hash[:HASH_DIGITS], 0, 0, request.deadline_after_ms, b"", "")
         [raw] = await self._run("reserve", names, epoch, self._now, keys.IDEMPOTENCY_SECONDS, *order)
-        return None if raw[0] == b"UNSEEN" else replies.reserve_result(raw)
+        return None if raw[0] == b"UNSEEN" else replies.reserve_result(raw, (offer_no, bucket))
 
     async def mark_pending(self, epoch: int, order_id: str) -> MarkResult:
         done, mark, present = await self._mark(epoch, order_id, "pending")
@@ -183,9 +188,9 @@ class RedisStock:
         return bool((await self._mark(epoch, order_id, "cancel", consent_ms))[0] == 1)
 
     async def _mark(self, epoch: int, order_id: str, action: str, consent_ms: int = 0) -> Any:
-        slot = offer_of(order_id)
+        slot, short = parted(order_id)
         names = [keys.stock(*slot), keys.reservations(*slot), keys.outbox(*slot)]
-        return await self._run("mark", names, epoch, self._now, action, order_id, consent_ms)
+        return await self._run("mark", names, epoch, self._now, action, short, consent_ms)
 
     async def outbox_delete(self, offer_no: int, bucket: int, epoch: int, entry_ids: Sequence[str]) -> int:
         names = [keys.stock(offer_no, bucket), keys.outbox(offer_no, bucket)]
@@ -197,14 +202,18 @@ class RedisStock:
     async def outbox_entries(self, offer_no: int, bucket: int, older_than_ms: int, count: int) -> list[OutboxEntry]:
         names = [keys.reservations(offer_no, bucket), keys.outbox(offer_no, bucket)]
         now_ms, *entries = await self._run("outbox_read", names, self._now, older_than_ms, count)
-        return [replies.outbox_entry(now_ms, *entry) for entry in entries]
+        slot = offer_no, bucket
+        return [
+            replies.outbox_entry(now_ms, entry_id, joined(slot, short), event, value)
+            for entry_id, short, event, value in entries
+        ]
 
     async def outbox_entry(self, order_id: str) -> OutboxEntry | None:
         raw = await self._look(order_id)
         if raw is None or not raw[4]:
             return None
         value, _deadline, _epoch, now_ms, entry_id, event = raw
-        return replies.outbox_entry(now_ms, entry_id, order_id.encode(), event, value)
+        return replies.outbox_entry(now_ms, entry_id, order_id, event, value)
 
     async def reservation(self, order_id: str) -> Reservation | None:
         raw = await self._look(order_id)
@@ -223,9 +232,9 @@ class RedisStock:
         return await self._run(call.script, call.keys, *call.args)
 
     def _look_call(self, order_id: str) -> Call:
-        slot = offer_of(order_id)
+        slot, short = parted(order_id)
         names = [keys.stock(*slot), keys.reservations(*slot), keys.outbox(*slot), keys.deadlines(*slot)]
-        return Call("look", names, [self._now, order_id])
+        return Call("look", names, [self._now, short])
 
     async def confirm(self, epoch: int, order_ids: Sequence[str]) -> list[MoveKind]:
         return await self._move(epoch, order_ids, "R", "S")
@@ -242,7 +251,8 @@ class RedisStock:
     async def ended(self, offer_no: int, bucket: int, before_ms: int, cursor: int, count: int) -> tuple[list[str], int]:
         scan = self._redis.hscan(keys.reservations(offer_no, bucket), cursor, count=count)
         after, found = await self._read(scan)
-        return [key.decode() for key, value in found.items() if replies.has_ended(value, before_ms)], int(after)
+        ended = [short for short, value in found.items() if replies.has_ended(value, before_ms)]
+        return [joined((offer_no, bucket), short) for short in ended], int(after)
 
     async def _move(self, epoch: int, order_ids: Sequence[str], source: str, target: str) -> list[MoveKind]:
         return await self._by_slot("move", order_ids, lambda slot: keys.moved_by(*slot), [epoch, source, target])
@@ -250,23 +260,24 @@ class RedisStock:
     async def _by_slot(
         self, script: str, order_ids: Sequence[str], names: Callable[[Slot], list[str]], args: Sequence[Argument]
     ) -> list[MoveKind]:
-        slots: dict[Slot, list[int]] = {}
+        slots: dict[Slot, list[tuple[int, bytes]]] = {}
         for i, order_id in enumerate(order_ids):
-            slots.setdefault(offer_of(order_id), []).append(i)
+            slot, short = parted(order_id)
+            slots.setdefault(slot, []).append((i, short))
         parts = [(slot, part) for slot, members in slots.items() for part in _chunks(members)]
-        calls = [Call(script, names(slot), [*args, *(order_ids[i] for i in part)]) for slot, part in parts]
+        calls = [Call(script, names(slot), [*args, *(short for _i, short in part)]) for slot, part in parts]
         results = [MoveKind.ABSENT] * len(order_ids)
         for (_slot, part), outcome in zip(parts, await self._run_all(calls), strict=True):
             if isinstance(outcome, DependencyUnavailable):
                 raise outcome
-            for i, kind in zip(part, outcome, strict=True):
+            for (i, _short), kind in zip(part, outcome, strict=True):
                 results[i] = MoveKind(kind.decode())
         return results
 
     async def overdue(self, offer_no: int, bucket: int, now_ms: int, count: int, offset: int = 0) -> list[str]:
         due = keys.deadlines(offer_no, bucket)
         raw = await self._read(self._redis.zrangebyscore(due, "-inf", now_ms, start=offset, num=count))
-        return [order_id.decode() for order_id in raw]
+        return [joined((offer_no, bucket), short) for short in raw]
 
     async def lease(self, name: str, holder: str, ttl_ms: int) -> bool:
         return bool(await self._run("lease", [keys.lease(name)], holder, ttl_ms) == 1)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kernel.order_ids import Slot, joined
 from kernel.stock.results import (
     Counters,
     Hours,
@@ -32,33 +33,35 @@ COUNTER_FIELDS = (
 )
 
 
-def reserve_result(raw: Raw) -> ReserveResult:
-    kind, *rest = (bytes(part).decode() if isinstance(part, bytes) else part for part in raw)
-    match ReserveKind(kind):
+def reserve_result(raw: Raw, slot: Slot, order_id: str = "") -> ReserveResult:
+    """`order_id`: the request's own, which is the order's where it is RESERVED."""
+    kind, *rest = raw
+    match ReserveKind(kind.decode()):
         case ReserveKind.RESERVED:
+            entry_id, deadline_ms = rest
             return ReserveResult(
                 ReserveKind.RESERVED,
-                order_id=rest[0],
-                entry_id=rest[1],
-                deadline_ms=int(rest[2]),
+                order_id=order_id,
+                entry_id=entry_id.decode(),
+                deadline_ms=int(deadline_ms),
                 state=ReservationState.RESERVED,
                 entry_present=True,
             )
         case ReserveKind.REPLAY:
-            order_id, state, mark, entry_id, present, deadline_ms, answer = rest
+            first, state, mark, entry_id, present, deadline_ms, answer = rest
             return ReserveResult(
                 ReserveKind.REPLAY,
-                order_id=order_id,
-                entry_id=entry_id,
+                order_id=joined(slot, first),
+                entry_id=entry_id.decode(),
                 deadline_ms=int(deadline_ms),
-                state=ReservationState(state) if state else None,
-                mark=Mark(mark),
+                state=ReservationState(state.decode()) if state else None,
+                mark=Mark(mark.decode()),
                 entry_present=present == 1,
-                answer=answer,
+                answer=answer.decode(),
             )
         case ReserveKind.NOT_OPEN:
             offer_state, opens, closes, now = rest
-            hours = Hours(OfferState(offer_state), int(opens), int(closes), int(now))
+            hours = Hours(OfferState(offer_state.decode()), int(opens), int(closes), int(now))
             return ReserveResult(ReserveKind.NOT_OPEN, hours=hours)
         case ReserveKind.PRICE_CHANGED:
             return ReserveResult(ReserveKind.PRICE_CHANGED, price_version=int(rest[0]))
@@ -101,10 +104,10 @@ def reservation(order_id: str, raw: Raw) -> Reservation:
     )
 
 
-def outbox_entry(now_ms: int, entry_id: bytes, order_id: bytes, event: bytes, value: bytes) -> OutboxEntry:
+def outbox_entry(now_ms: int, entry_id: bytes, order_id: str, event: bytes, value: bytes) -> OutboxEntry:
     state, mark = _state_mark(value)
     age_ms = now_ms - int(entry_id.partition(b"-")[0])
-    return OutboxEntry(entry_id.decode(), order_id.decode(), event, age_ms, state, mark)
+    return OutboxEntry(entry_id.decode(), order_id, event, age_ms, state, mark)
 
 
 def counters(values: dict[bytes, bytes]) -> Counters:

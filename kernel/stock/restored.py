@@ -4,14 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kernel.offers import Offer
+from kernel.order_ids import Slot, short_in
 from kernel.stock import keys
 from kernel.stock.results import ReservationState, check_reservation
 from kernel.stock.scripts import Argument, Call
 
 # A script of 500 orders takes about 5 ms. Lua's unpack ends near 8,000 values.
 MAX_FILL = 500
-# 48 bits tell a reused request_id from a retry; the row's hash, which is compared finally, is whole.
-HASH_DIGITS = 12
+# 64 bits tell a reused request_id from a retry: another body under it passes for the first one once in 10^19 times, and
+# is then answered with the first order; nothing is sold by that. The row's hash, which is compared finally, is whole.
+HASH_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +59,19 @@ class RestoredBucket:
 def restoring(bucket: RestoredBucket, now_ms: int) -> Iterator[Call]:
     """To be run one after the other; the bucket has no epoch until the last one."""
     slot = bucket.offer.offer_no, bucket.bucket
-    yield Call("wipe", keys.all_of(*slot), [])
+    yield Call("wipe", keys.all_of(*slot) + keys.former(*slot), [])
     for start in range(0, len(bucket.orders), MAX_FILL):
         yield _fill(slot, bucket.orders[start : start + MAX_FILL], now_ms)
     yield _seal(bucket)
 
 
-def _fill(slot: tuple[int, int], orders: Sequence[RestoredOrder], now_ms: int) -> Call:
+def _fill(slot: Slot, orders: Sequence[RestoredOrder], now_ms: int) -> Call:
     names = keys.moved_by(*slot)
     args: list[Argument] = []
     for order in orders:
         left = keys.IDEMPOTENCY_SECONDS - (now_ms - order.created_ms) // 1000 if order.request_id else 0
         names.append(keys.idempotency(*slot, order.user_id, order.request_id) if left > 0 else names[0])
-        args += (order.order_id, order.state, order.user_id, order.quantity, order.price_version)
+        args += (short_in(slot, order.order_id), order.state, order.user_id, order.quantity, order.price_version)
         args += (order.created_ms, order.deadline_ms, order.answer, order.request_hash[:HASH_DIGITS])
         args.append(max(0, min(left, keys.IDEMPOTENCY_SECONDS)))
     return Call("fill", names, args)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kernel.offers import Offer
-from kernel.order_ids import offer_of
+from kernel.order_ids import Slot, offer_of, short_in
 from kernel.stock.restored import RestoredBucket
 from kernel.stock.results import (
     Counters,
@@ -25,8 +25,6 @@ from kernel.stock.results import (
 )
 from meshkit.errors import DependencyUnavailable
 from tests.fakes.stock_bucket import Bucket, R, S, X, restored
-
-Slot = tuple[int, int]
 
 
 class FakeStock:
@@ -76,6 +74,8 @@ class FakeStock:
         self._answering()
         slot = bucket.offer.offer_no, bucket.bucket
         before = self._buckets.pop(slot, None)
+        for order in bucket.orders:
+            short_in(slot, order.order_id)
         if bucket.units(R) + bucket.units(S) > bucket.initial:
             raise DependencyUnavailable("redis", "more is reserved and sold than there is")
         self._buckets[slot] = restored(bucket, now_ms, before.answers if before else {})
@@ -129,6 +129,8 @@ class FakeStock:
         self, offer_no: int, bucket: int, epoch: int, requests: Sequence[ReserveRequest]
     ) -> list[ReserveResult]:
         self._answering()
+        for request in requests:
+            short_in((offer_no, bucket), request.order_id)
         found = self._buckets.get((offer_no, bucket))
         if found is None:
             return [ReserveResult(ReserveKind.STALE_EPOCH) for _ in requests]

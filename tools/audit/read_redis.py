@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from redis.asyncio import Redis
 
+from kernel.order_ids import joined
 from kernel.stock import keys
 from tools.audit.facts import Bucket, OfferRow, Reservation
 
@@ -35,8 +36,8 @@ async def _read_bucket(redis: Redis, offer_no: int, bucket: int) -> Bucket | Non
         reserved=int(stock[b"reserved"]),
         sold=int(stock[b"sold"]),
         trimmed=int(stock[b"trimmed"]),
-        reservations={order_id.decode(): _reservation(value) for order_id, value in reservations.items()},
-        outbox_ms={fields[b"o"].decode(): int(entry.split(b"-")[0]) for entry, fields in outbox},
+        reservations={joined(place, short): _reservation(value) for short, value in reservations.items()},
+        outbox_ms={joined(place, fields[b"o"]): int(entry.split(b"-")[0]) for entry, fields in outbox},
         limits={user.decode(): int(quantity) for user, quantity in holdings.items()},
     )
 

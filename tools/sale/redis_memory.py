@@ -51,7 +51,7 @@ async def _size(redis: Redis, key: str, samples: int) -> tuple[int, int]:
 
 async def _idempotency_bytes(redis: Redis, slot: tuple[int, int]) -> float:
     """0 where none is met soon: a sale long over has none, and Redis is not searched for one."""
-    cursor, pattern = 0, f"idm:{keys.tag(*slot)}:*"
+    cursor, pattern = 0, f"{keys.name('idm', *slot)}:*"
     for _ in range(_LOOKS):
         cursor, names = await redis.scan(cursor, match=pattern, count=1000)
         if names:

@@ -1,6 +1,6 @@
 -- Loads reservations into a bucket that was wiped and is not sealed yet.
 -- KEYS stk rsv lim due, then one idm key an order
--- ARGV an order: order_id state user qty price_version created_ms deadline_ms answer hash idm_seconds (0: no key)
+-- ARGV an order: id state user qty price_version created_ms deadline_ms answer hash idm_seconds (0: no key)
 local stk, rsv, lim, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local FIXED_KEYS, FIELDS = 4, 10
 

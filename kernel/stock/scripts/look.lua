@@ -1,5 +1,5 @@
 -- One reservation with its outbox entry.
--- KEYS stk rsv out due    ARGV now order_id    Returns {value, deadline, epoch, now, entry...}, or nil
+-- KEYS stk rsv out due    ARGV now id    Returns {value, deadline, epoch, now, entry...}, or nil
 local stored = redis.call('HGET', KEYS[2], ARGV[2])
 if not stored then
   return false

@@ -1,5 +1,5 @@
 -- What the buyer was told of one reservation: '' (nothing yet, or QUEUED) -> PENDING -> CANCELLING.
--- KEYS stk rsv out    ARGV epoch now action order_id consent_ms    Returns {done, mark, entry_present}; done -1: not found
+-- KEYS stk rsv out    ARGV epoch now action id consent_ms    Returns {done, mark, entry_present}; done -1: not found
 local stk, rsv, out = KEYS[1], KEYS[2], KEYS[3]
 local action, id = ARGV[3], ARGV[4]
 

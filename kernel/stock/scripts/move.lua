@@ -1,6 +1,6 @@
 -- confirm R -> S, release R -> X, return S -> X; a reservation in any other state is left alone, so that every one of
 -- them may be repeated.
--- KEYS stk rsv lim due    ARGV epoch from to order_id...
+-- KEYS stk rsv lim due    ARGV epoch from to id...
 local stk, rsv, lim, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local epoch, from, to = ARGV[1], ARGV[2], ARGV[3]
 local COUNTER = {R = 'reserved', S = 'sold', X = 'avail'}
@@ -16,13 +16,13 @@ if not is_current(stk, epoch) then
   return results
 end
 
-local order_ids = {unpack(ARGV, 4)}
-local stored = redis.call('HMGET', rsv, unpack(order_ids))
+local ids = {unpack(ARGV, 4)}
+local stored = redis.call('HMGET', rsv, unpack(ids))
 local counters = redis.call('HMGET', stk, COUNTER[from], COUNTER[to])
 local left, right = integer(counters[1], COUNTER[from]), integer(counters[2], COUNTER[to])
 
 local overlay, held, moved, changed = {}, {}, {}, {}
-for i, id in ipairs(order_ids) do
+for i, id in ipairs(ids) do
   local r = overlay[id] or (stored[i] and decode_reservation(id, stored[i]))
   if not r then
     results[i] = 'ABSENT'

@@ -1,11 +1,13 @@
--- KEYS stk rsv lim out due    ARGV epoch initial price price_version limit opens_at closes_at
+-- KEYS stk rsv lim out due, then those of the layout before
+-- ARGV epoch initial price price_version limit opens_at closes_at
 local stk = KEYS[1]
 require_type(stk, 'hash')
 
 if redis.call('EXISTS', stk) == 1 then
   return is_current(stk, ARGV[1]) and 'EXISTS' or 'STALE_EPOCH'
 end
--- Reservations without counters: part of this slot was lost, and full stock would be sold twice.
+-- Reservations without counters: part of this slot was lost, or it is as an older build left it. Full stock would be
+-- sold twice.
 for i = 2, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 1 then
     error(KEYS[i] .. ' outlived ' .. stk .. ': rebuild it')

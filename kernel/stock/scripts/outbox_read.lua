@@ -1,6 +1,6 @@
 -- The oldest entries of the outbox by Redis' clock. XRANGE, not a consumer group: XAUTOCLAIM never sees an entry that
 -- nobody has read, which is just what a killed service leaves behind.
--- KEYS rsv out    ARGV now older_than_ms count    Returns {now, {entry_id, order_id, event, reservation or ''}...}
+-- KEYS rsv out    ARGV now older_than_ms count    Returns {now, {entry_id, id, event, reservation or ''}...}
 local rsv, out = KEYS[1], KEYS[2]
 local now = clock(ARGV[1])
 local until_ms = now - integer(ARGV[2], 'older_than_ms')

@@ -35,12 +35,19 @@ local function clock(given)
   return integer(time[1], 'TIME') * 1000 + math.floor(integer(time[2], 'TIME') / 1000)
 end
 
+-- Orders go by their short ids here (kernel/order_ids.py): 12 bytes of any value, which no error may carry raw.
+local ID_BYTES = 12
+
+local function printable(id)
+  return (string.gsub(id, '.', function(byte) return string.format('%02x', string.byte(byte)) end))
+end
+
 -- state|qty|user|price_version|created_ms|mark|asked_ms|entry_id|answer
-local function decode_reservation(order_id, text)
+local function decode_reservation(id, text)
   local state, qty, user, version, created, mark, asked, entry, answer =
     string.match(text, '^([RSX])|(%d+)|([^|]+)|(%d+)|(%d+)|(%u*)|(%d+)|(%d+%-%d+)|([^|]*)$')
   if not state then
-    error('reservation of ' .. order_id .. ' is broken: ' .. text)
+    error('reservation of ' .. printable(id) .. ' is broken: ' .. text)
   end
   return {
     state = state, qty = integer(qty, 'qty'), user = user, version = version,
@@ -59,8 +66,8 @@ local function entry_of(out, entry_id)
   return redis.call('XRANGE', out, entry_id, entry_id, 'COUNT', 1)[1]
 end
 
--- An idempotency key's value: the order_id without its dashes, then the hash. Up to 44 bytes Redis keeps a value inside
--- its object: 48 bytes an order less than with dashes, a separator and the whole hash.
-local function packed(order_id, hash)
-  return (string.gsub(order_id, '-', '')) .. hash
+-- An idempotency key's value: the id, then the hash. Up to 44 bytes Redis keeps a value inside its object, and up to 28,
+-- which are 16 of the hash, object and value are 48 bytes together.
+local function packed(id, hash)
+  return id .. hash
 end

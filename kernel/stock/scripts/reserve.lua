@@ -1,21 +1,17 @@
 -- Reserves a batch of orders of one (offer, bucket), each as if it came alone after its predecessors.
 -- KEYS stk rsv lim out due, then one idm key an order
--- ARGV epoch now idm_seconds, then an order: order_id user hash qty price_version deadline_after_ms event answer
+-- ARGV epoch now idm_seconds, then an order: id user hash qty price_version deadline_after_ms event answer
 -- qty 0 asks only whether the request was accepted before: UNSEEN where it was not.
--- Returns one array an order: kind, then what results.py's ReserveResult names for it.
+-- Returns one array an order: kind, then (a REPLAY after the id of the first order) what results.py's ReserveResult names for it.
 local stk, rsv, lim, out, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local FIXED_KEYS, FIXED_ARGS, FIELDS = 5, 3, 8
 local count = #KEYS - FIXED_KEYS
 
 local function unpacked(text)
-  if #text < 33 then
-    error('broken idempotency key: ' .. text)
+  if #text <= ID_BYTES then
+    error('broken idempotency key: ' .. printable(text))
   end
-  local parts = {
-    string.sub(text, 1, 8), string.sub(text, 9, 12), string.sub(text, 13, 16), string.sub(text, 17, 20),
-    string.sub(text, 21, 32),
-  }
-  return table.concat(parts, '-'), string.sub(text, 33)
+  return string.sub(text, 1, ID_BYTES), string.sub(text, ID_BYTES + 1)
 end
 
 -- 1. Reads. A handful of calls for the whole batch, whatever its size.
@@ -26,7 +22,7 @@ require_type(out, 'stream')
 require_type(due, 'zset')
 local now = clock(ARGV[2])
 
-local orders, idm_keys, order_ids, users = {}, {}, {}, {}
+local orders, idm_keys, ids, users = {}, {}, {}, {}
 for i = 1, count do
   local at = FIXED_ARGS + (i - 1) * FIELDS
   local order = {
@@ -37,7 +33,7 @@ for i = 1, count do
   if order.qty < 0 then
     error('quantity below 0')
   end
-  orders[i], idm_keys[i], order_ids[i], users[i] = order, order.idm, order.id, order.user
+  orders[i], idm_keys[i], ids[i], users[i] = order, order.idm, order.id, order.user
 end
 
 local answered = redis.call('MGET', unpack(idm_keys))
@@ -74,10 +70,10 @@ if current then
   state, opens, closes = s[5], integer(s[6], 'opens_at'), integer(s[7], 'closes_at')
   open = state == 'OPEN' and now >= opens and (closes == 0 or now < closes)
   local holdings = redis.call('HMGET', lim, unpack(users))
-  local reservations = redis.call('HMGET', rsv, unpack(order_ids))
+  local reservations = redis.call('HMGET', rsv, unpack(ids))
   for i = 1, count do
     held[users[i]] = integer(holdings[i] or 0, 'holding of ' .. users[i])
-    known[order_ids[i]] = reservations[i] and true or nil
+    known[ids[i]] = reservations[i] and true or nil
   end
 end
 
@@ -135,7 +131,7 @@ if #accepted > 0 then
     holdings[#holdings + 1] = order.user
     holdings[#holdings + 1] = digits(held[order.user])
     redis.call('SET', order.idm, packed(order.id, order.hash), 'EX', ARGV[3])
-    results[i] = {'RESERVED', order.id, first.r.entry, digits(first.deadline)}
+    results[i] = {'RESERVED', first.r.entry, digits(first.deadline)}
   end
   redis.call('HSET', rsv, unpack(stored))
   redis.call('HSET', lim, unpack(holdings))

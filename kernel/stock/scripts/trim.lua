@@ -1,6 +1,6 @@
 -- Forgets reservations that have ended: X freely; an S stays counted in `sold`, and from now on in `trimmed`.
 -- R is never touched: its unit is still in play.
--- KEYS stk rsv    ARGV epoch order_id...
+-- KEYS stk rsv    ARGV epoch id...
 local stk, rsv = KEYS[1], KEYS[2]
 
 require_type(rsv, 'hash')
@@ -12,12 +12,12 @@ if not is_current(stk, ARGV[1]) then
   return results
 end
 
-local order_ids = {unpack(ARGV, 2)}
-local stored = redis.call('HMGET', rsv, unpack(order_ids))
+local ids = {unpack(ARGV, 2)}
+local stored = redis.call('HMGET', rsv, unpack(ids))
 local trimmed = integer(redis.call('HGET', stk, 'trimmed'), 'trimmed')
 
 local gone, seen = {}, {}
-for i, id in ipairs(order_ids) do
+for i, id in ipairs(ids) do
   local r = not seen[id] and stored[i] and decode_reservation(id, stored[i])
   if not r then
     results[i] = 'ABSENT'

@@ -2,7 +2,11 @@
 
 import asyncio
 from collections import Counter
+from uuid import uuid4
 
+import pytest
+
+from kernel.order_ids import new_order_id
 from kernel.stock.results import Hours, Mark, MoveKind, OfferState, ReservationState, ReserveBatch, ReserveKind
 from tests.integration.kernel.stock_requests import (
     DEADLINE_MS,
@@ -137,6 +141,17 @@ class ReserveSuite:
         assert await kinds(stock, first, same_id) == [ReserveKind.RESERVED, ReserveKind.DUPLICATE_ID]
         assert await kinds(stock, same_id) == [ReserveKind.DUPLICATE_ID]
         assert await tally(stock) == (4, 1, 0)
+
+    @pytest.mark.parametrize(
+        "order_id",
+        [new_order_id(7, 1), new_order_id(8, 0), str(uuid4()), "order-1"],
+        ids=["another bucket's", "another offer's", "a UUID", "none"],
+    )
+    async def test_an_order_id_of_another_bucket_or_none_is_refused(self, stock: ClockedStock, order_id: str) -> None:
+        await opened(stock, 5)
+        with pytest.raises(ValueError, match=r"not of 7, 0|not an order_id"):
+            await stock.reserve(7, 0, EPOCH, [request("ann"), request("bob", order_id=order_id)])
+        assert await tally(stock) == (5, 0, 0)
 
     async def test_a_failed_order_stays_the_answer_to_its_request(self, stock: ClockedStock) -> None:
         await opened(stock, 1)

@@ -116,6 +116,13 @@ class RestoreSuite:
             await stock.restore(bucket_of(*orders, units=1000), stock.now_ms)
             assert await tally(stock) == (199, 401, 400)
 
+    async def test_a_row_of_another_bucket_never_loads(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        strayed = restored(stock, request("ann", order_id=new_order_id(7, 1)), R)
+        with pytest.raises(ValueError, match="is of offer 7, bucket 1"):
+            await stock.restore(bucket_of(strayed), stock.now_ms)
+        assert await stock.counters(7, 0) is None
+
     async def test_more_than_there_is_never_loads(self, stock: ClockedStock) -> None:
         orders = [restored(stock, request("ann", quantity=2), S), restored(stock, request("bob", quantity=2), R)]
         with pytest.raises(DependencyUnavailable):

@@ -10,7 +10,8 @@ from kernel.offers import Offer, load_offers, publish_offer
 from kernel.stock import keys
 from kernel.stock.durability import UnsafeRedisError, check_durability
 from kernel.stock.redis_adapter import RedisStock
-from kernel.stock.results import ReserveBatch, ReserveKind
+from kernel.stock.restored import RestoredBucket
+from kernel.stock.results import MoveKind, ReserveBatch, ReserveKind
 from meshkit.errors import DependencyUnavailable
 from tests.integration.kernel.redis_server import RedisServer, dump
 from tests.integration.kernel.stock_requests import EPOCH, OFFER, kinds, opened, request, tally
@@ -49,7 +50,7 @@ async def test_a_key_of_the_wrong_type_leaves_nothing_written(redis: Redis, stoc
     await opened(stock, 5)
     known, wish = request("ann"), request("bob")
     await stock.reserve(7, 0, EPOCH, [known])
-    spoilt = keys.idempotency(7, 0, "bob", wish.request_id) if name == "idm" else f"{name}:{keys.tag(7, 0)}"
+    spoilt = keys.idempotency(7, 0, "bob", wish.request_id) if name == "idm" else keys.name(name, 7, 0)
     await redis.delete(spoilt)
     await redis.rpush(spoilt, "a list")
     before = await dump(redis)
@@ -111,6 +112,27 @@ async def test_counters_that_were_lost_while_reservations_stayed_are_not_opened_
     await redis.delete(keys.stock(7, 0))
     with pytest.raises(DependencyUnavailable, match="outlived"):
         await stock.open_offer(OFFER, 1, 0, 0)
+
+
+async def test_a_bucket_of_the_layout_before_is_refused_and_forgotten_by_a_rebuild(
+    redis: Redis, stock: RedisStock
+) -> None:
+    await opened(stock, 5)
+    wish = request()
+    await stock.reserve(7, 0, EPOCH, [wish])
+    for name, former in zip(keys.all_of(7, 0), keys.former(7, 0), strict=True):
+        await redis.rename(name, former)
+    before = await dump(redis)
+    assert await kinds(stock, request()) == [ReserveKind.STALE_EPOCH]
+    assert await stock.confirm(EPOCH, [wish.order_id]) == [MoveKind.STALE_EPOCH]
+    assert not (await stock.mark_pending(EPOCH, wish.order_id)).found
+    assert (await stock.counters(7, 0), await stock.reservation(wish.order_id)) == (None, None)
+    with pytest.raises(DependencyUnavailable, match=r"stk:\{7:0\} outlived stk2:\{7:0\}: rebuild it"):
+        await stock.open_offer(OFFER, 5, 0, 0)
+    assert await dump(redis) == before
+    await stock.restore(RestoredBucket(OFFER, 0, 5, 0, 0, []), stock.now_ms)
+    assert await redis.exists(*keys.former(7, 0)) == 0
+    assert await tally(stock) == (5, 0, 0)
 
 
 async def test_without_a_clock_given_it_is_redis_time(redis: Redis) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert
 
 from kernel.offers import Offer
 from kernel.schema import offer, sale
+from kernel.stock import keys
 from meshkit.errors import DependencyUnavailable
 from tests.integration.promo_svc.world import World
 from tests.polling import eventually
@@ -52,6 +53,6 @@ async def test_it_stays_closed_until_the_stock_is_whole_again(world: World) -> N
         before = put_off()
         await eventually(lambda: put_off() >= before + 3, within=10)
         assert not await world._is_open(code)
-        await world.redis.delete(f"stk:{{{lost.offer_no}:0}}")
+        await world.redis.delete(keys.stock(lost.offer_no, 0))
         await world.stock.open_offer(lost, 9, 0, 0)
         await eventually(lambda: world._is_open(code), within=10)

@@ -9,6 +9,7 @@ import pytest
 from governor.load_offer import LoadOffer
 from governor.sale_stock import SaleStock
 from kernel.offers import Offer
+from kernel.stock import keys
 from kernel.stock.redis_adapter import RedisStock
 from kernel.stock.restored import RestoredBucket
 from kernel.stock.results import OfferState, ReservationState, ReserveKind
@@ -123,6 +124,22 @@ async def test_an_outbox_that_survived_is_drained_first(loss: Loss) -> None:
     await loss.rebuild(request=request)
     assert await loss.world.states([order]) == ["CREATED"]
     assert await loss.stands(old) == (9, 1, 0)
+
+
+async def test_the_stock_of_an_older_build_is_refused_until_it_is_rebuilt(loss: Loss) -> None:
+    old = await loss.open(units=10)
+    placed = await loss.accept(old, people(4))
+    await loss.written(placed)
+    slot, redis = (old.offer_no, 0), loss.desk.redis
+    for name, former in zip(keys.all_of(*slot), keys.former(*slot), strict=True):
+        await redis.rename(name, former)
+    await redis.delete(*(keys.idempotency(*slot, each.user_id, each.request_id) for each in placed))
+    assert (await loss.reserve(old, accepted(old, "early"))).kind is ReserveKind.STALE_EPOCH
+    assert (await loss.desk.sale(old.sale_id)).offers[0].redis_lost
+    await loss.rebuild(old.sale_id)
+    assert await loss.stands(old) == (6, 4, 0)
+    await retries_get_their_orders(loss, await loss.offer(old.sale_id, old.sku), placed)
+    assert await redis.exists(*keys.former(*slot)) == 0
 
 
 async def test_one_sale_is_rebuilt_while_another_goes_on(loss: Loss) -> None:
