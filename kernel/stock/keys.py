@@ -13,8 +13,7 @@ from hashlib import blake2b
 
 IDEMPOTENCY_SECONDS = 86_400
 # What an open order takes of all of these at most, its outbox entry apart (tests/integration/kernel/test_memory.py).
-# With a UUID for a user, 640 are kept only while the tables are full; they double at powers of two: 684 just after.
-ORDER_BYTES = 704
+ORDER_BYTES = 640
 LAYOUT = 2
 
 

@@ -14,11 +14,13 @@ def main() -> int:
     options = parser.parse_args()
     found = asyncio.run(measure(options.orders))
     print(
-        f"{found.open_bytes:.0f} bytes an open order (limit {ORDER_BYTES}), {found.in_outbox_bytes:.0f} in the outbox, "
-        f"{found.hold_bytes:.0f} more with a voucher that has limits"
+        f"{found.least_bytes:.0f} to {found.most_bytes:.0f} bytes an open order (limit {ORDER_BYTES}), most with "
+        f"{found.most_at} of them; {found.outbox_bytes:.0f} more in the outbox, {found.hold_bytes:.0f} more with a "
+        "voucher that has limits"
     )
-    print("of these: " + ", ".join(f"{name} {size:.0f}" for name, size in found.parts.items()))
-    return 0 if found.open_bytes <= ORDER_BYTES else 1
+    orders, at_end = list(found.open_bytes.items())[-1]
+    print(f"with {orders}: {at_end:.0f}, " + ", ".join(f"{name} {size:.0f}" for name, size in found.parts.items()))
+    return 0 if found.most_bytes <= ORDER_BYTES else 1
 
 
 if __name__ == "__main__":
