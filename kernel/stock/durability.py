@@ -17,14 +17,13 @@ class UnsafeRedisError(Exception):
     """The server could lose reservations; the message names every setting that is wrong."""
 
 
-async def check_durability(redis: Redis, unsafe: bool = False) -> list[str]:
-    """Raises UnsafeRedisError; with `unsafe`, logs what is wrong instead, and returns it."""
+async def check_durability(redis: Redis, unsafe: bool = False) -> None:
+    """Raises UnsafeRedisError; with `unsafe`, logs what is wrong instead."""
     wrong = await _wrong_settings(redis)
     if wrong and not unsafe:
         raise UnsafeRedisError("; ".join(wrong))
     for each in wrong:
         log.warning("unsafe server accepted", reason=each)
-    return wrong
 
 
 async def _wrong_settings(redis: Redis) -> list[str]:

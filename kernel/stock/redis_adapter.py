@@ -3,11 +3,10 @@
 Redis has orders by their short ids (kernel/order_ids.py): here they become short, and whole again.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from kernel.offers import Offer
 from kernel.order_ids import Slot, joined, parted, short_in
@@ -30,6 +29,7 @@ from kernel.stock.results import (
 )
 from kernel.stock.scripts import Argument, Call, run_all
 from meshkit.errors import DependencyUnavailable
+from meshkit.redis_client import answered
 
 # Redis serves nobody else while a script runs: 500 orders take about 5 ms. Lua's unpack ends near 8,000 values.
 MAX_BATCH = 500
@@ -50,10 +50,7 @@ class RedisStock:
 
     async def _run_all(self, calls: Sequence[Call]) -> list[Any]:
         """Replies in order; failures of single calls are among them, as DependencyUnavailable."""
-        try:
-            raw = await run_all(self._redis, calls)
-        except (RedisError, OSError) as error:
-            raise _unknown(error) from error
+        raw = await answered(run_all(self._redis, calls))
         return [_unknown(reply) if isinstance(reply, Exception) else reply for reply in raw]
 
     async def _run(self, script: str, names: Sequence[str], *args: Argument) -> Any:
@@ -61,12 +58,6 @@ class RedisStock:
         if isinstance(reply, DependencyUnavailable):
             raise reply
         return reply
-
-    async def _read(self, reply: Awaitable[Any]) -> Any:
-        try:
-            return await reply
-        except (RedisError, OSError) as error:
-            raise _unknown(error) from error
 
     async def open_offer(self, offer: Offer, initial: int, opens_ms: int, closes_ms: int) -> bool:
         share, rest = divmod(initial, offer.buckets)
@@ -107,7 +98,7 @@ class RedisStock:
         return SetInitialResult(SetInitialKind(kind.decode()), committed)
 
     async def counters(self, offer_no: int, bucket: int) -> Counters | None:
-        values = await self._read(self._redis.hgetall(keys.stock(offer_no, bucket)))
+        values: Any = await answered(self._redis.hgetall(keys.stock(offer_no, bucket)))
         return replies.counters(values) if values else None
 
     async def counters_of(self, slots: Sequence[Slot]) -> list[Counters | None]:
@@ -116,9 +107,7 @@ class RedisStock:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for slot in part:
                     pipeline.hgetall(keys.stock(*slot))
-                found += [
-                    replies.counters(values) if values else None for values in await self._read(pipeline.execute())
-                ]
+                found += [replies.counters(values) if values else None for values in await answered(pipeline.execute())]
         return found
 
     async def snapshot(self, offer_no: int, bucket: int) -> Snapshot | None:
@@ -250,7 +239,8 @@ class RedisStock:
 
     async def ended(self, offer_no: int, bucket: int, before_ms: int, cursor: int, count: int) -> tuple[list[str], int]:
         scan = self._redis.hscan(keys.reservations(offer_no, bucket), cursor, count=count)
-        after, found = await self._read(scan)
+        answer: Any = await answered(scan)
+        after, found = answer
         ended = [short for short, value in found.items() if replies.has_ended(value, before_ms)]
         return [joined((offer_no, bucket), short) for short in ended], int(after)
 
@@ -276,7 +266,7 @@ class RedisStock:
 
     async def overdue(self, offer_no: int, bucket: int, now_ms: int, count: int, offset: int = 0) -> list[str]:
         due = keys.deadlines(offer_no, bucket)
-        raw = await self._read(self._redis.zrangebyscore(due, "-inf", now_ms, start=offset, num=count))
+        raw: Any = await answered(self._redis.zrangebyscore(due, "-inf", now_ms, start=offset, num=count))
         return [joined((offer_no, bucket), short) for short in raw]
 
     async def lease(self, name: str, holder: str, ttl_ms: int) -> bool:

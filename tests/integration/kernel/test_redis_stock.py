@@ -168,12 +168,12 @@ async def test_an_unreachable_server_is_an_unknown_outcome(tmp_path: Path) -> No
 
 
 async def test_a_redis_that_could_lose_orders_is_refused(redis: Redis) -> None:
-    assert await check_durability(redis) == []
+    await check_durability(redis)
     await redis.config_set("appendfsync", "everysec")
     try:
         with pytest.raises(UnsafeRedisError, match="appendfsync is everysec, must be always"):
             await check_durability(redis)
-        assert len(await check_durability(redis, unsafe=True)) == 1
+        await check_durability(redis, unsafe=True)
     finally:
         await redis.config_set("appendfsync", "always")
 
