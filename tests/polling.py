@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-
 # No promise, but the end of a test that would hang: seconds of a machine that stood still are no defect.
 PATIENCE = 20.0
 

@@ -45,7 +45,7 @@ class Switch:
     async def clear(self) -> None:
         for flag in self._touched:
             await self._ask("ClearToggle", pb.ClearToggleRequest(request_id=str(uuid4()), flag=flag, reason="over"))
-            await eventually(partial(CALLS[flag].is_on, self._shop), within=5)
+            await eventually(partial(CALLS[flag].is_on, self._shop))
 
 
 async def processes_that_have_it(settings: ProcessSettings, flag: str, on: bool) -> list[str]:

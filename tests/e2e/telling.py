@@ -96,7 +96,7 @@ async def patient(say: Callable[[], Awaitable[Told]]) -> Told:
         told[:] = [await say()]
         return told[0].reason != "OVERLOADED"
 
-    await eventually(answered, within=10, every=0.1)
+    await eventually(answered, every=0.1)
     return told[0]
 
 

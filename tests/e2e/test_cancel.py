@@ -103,7 +103,7 @@ async def test_cancels_race_the_charge_and_the_audit_holds(shop: Shop, tmp_path:
     async def all_back() -> bool:
         return (await shop.offer(sale)).redis.available == RACES
 
-    await eventually(all_back, within=10)
+    await eventually(all_back)
     await assert_audit_holds(shop, sale, [order_id for order_id, _ in ended], tmp_path)
 
 

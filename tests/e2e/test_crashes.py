@@ -96,5 +96,5 @@ async def test_an_order_past_its_deadline_expires_and_is_not_charged(shop: Shop,
     async def all_back() -> bool:
         return (await shop.offer(sale)).redis.available == 5
 
-    await eventually(all_back, within=10)
+    await eventually(all_back)
     await assert_audit_holds(shop, sale, list(orders.values()), tmp_path)

@@ -33,7 +33,7 @@ async def test_from_search_to_cancel(shop: Shop) -> None:
         found[:] = (await shelf.SearchProducts(query, **said)).products
         return bool(found)
 
-    await eventually(can_be_bought, within=10)
+    await eventually(can_be_bought)
     [product] = found
     wish: dict[str, Any] = {"sale_id": product.sale_id, "sku": product.sku, "quantity": 1}
     added = await carts.AddItem(cart.AddItemRequest(request_id=str(uuid4()), **wish), **said)

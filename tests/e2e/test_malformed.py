@@ -42,7 +42,7 @@ async def each_is_told(shop: Shop, bound: Binding, ground: Ground, say: Say, fou
     async def is_served() -> bool:  # GetProduct once the catalogue has it
         return (await say(ground, None)).code == "OK"
 
-    await eventually(is_served, within=10)
+    await eventually(is_served)
 
 
 def _nothing(_: Any) -> bool:

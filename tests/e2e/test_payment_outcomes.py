@@ -14,7 +14,7 @@ async def test_an_empty_wallet_fails_the_order_and_frees_its_unit(shop: Shop) ->
     async def is_back() -> bool:
         return (await shop.offer(sale)).redis.available == 1
 
-    await eventually(is_back, within=10)
+    await eventually(is_back)
     second = await shop.place("rich", sale)
     await shop.reaches("rich", second.order_id, State.ORDER_STATE_TO_SHIP)
     again = await shop.order("poor", answer.order_id)

@@ -150,7 +150,7 @@ async def stands_at(shop: Shop, name: str) -> bool:
 @asynccontextmanager
 async def crowded(shop: Shop) -> AsyncIterator[Crowd]:
     crowd = Crowd(shop, await shop.open_sale(units=20_000), rate=RAMP[0][0])
-    await eventually(crowd.finds, within=10)
+    await eventually(crowd.finds)
     running = asyncio.create_task(crowd.run())
     try:
         yield crowd

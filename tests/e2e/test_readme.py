@@ -60,7 +60,7 @@ async def test_the_readmes_way_with_curl_ends_with_a_parcel(shop: Shop, tmp_path
         url = f"http://{gateway}v1/products/flash-phone"
         return (await ask(url, shop.issuer.issue("ana", Role.BUYER))).status == 200
 
-    await eventually(is_on_the_shelf, within=5)
+    await eventually(is_on_the_shelf)
     search, cart, checkout, *moves, cancel, page = objects(await run(script.replace(PORT, gateway), tmp_path))
     assert search["products"]
     assert [each["name"] for each in search["products"] if "phone" not in each["name"].lower()] == []

@@ -53,13 +53,13 @@ async def leading(shop: Shop, switch: Switch, governors: Mesh) -> AsyncIterator[
     async def one() -> bool:
         return len(await who_leads(shop.settings)) == 1
 
-    await eventually(one, within=10)
+    await eventually(one)
     [leader] = await who_leads(shop.settings)
     [standby] = [name for name in GOVERNORS if name != leader]
     yield Leading(leader, standby)
     for name in GOVERNORS:
         await asyncio.to_thread(wait_ready, name, governors)
-    await eventually(one, within=10)
+    await eventually(one)
 
 
 @asynccontextmanager

@@ -70,7 +70,7 @@ async def test_a_paid_order_commits_its_grant_a_failed_one_gives_it_back(shop: S
         both = [await grant(shop, answers[user].order_id) for user in (rich, poor)]
         return both == [HoldState.COMMITTED, None]
 
-    await eventually(settled, within=10)
+    await eventually(settled)
     assert ((await left(shop, rich))[CODE].remaining_uses, (await left(shop, poor))[CODE].remaining_uses) == (2, 3)
     history = tmp_path / "history.jsonl"
     lines = [{"type": "ok", "outcome": "QUEUED", "order_id": each.order_id} for each in answers.values()]

@@ -139,7 +139,7 @@ async def test_who_bought_a_phone_is_shown_what_goes_with_it(world: World) -> No
     async def trained() -> bool:
         return bool(await world.recommended("ana"))
 
-    await eventually(trained, within=10, every=0.1)
+    await eventually(trained, every=0.1)
     found = await world.recommended("ana")
     together = [each for each in found if each.reason == pb.RECOMMENDATION_REASON_BOUGHT_TOGETHER]
     assert {each.sku for each in together} == {world.sku("case"), world.sku("charger")}

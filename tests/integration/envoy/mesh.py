@@ -74,7 +74,7 @@ class Mesh:
 
     async def healthy(self, cluster: str, hosts: int) -> None:
         """Waits until that many hosts of a cluster pass their health check."""
-        await eventually(lambda: self.counter(f"cluster.{cluster}.membership_healthy") == hosts, within=10)
+        await eventually(lambda: self.counter(f"cluster.{cluster}.membership_healthy") == hosts)
 
 
 def raw(channel: grpc.aio.Channel, method: str) -> Any:

@@ -143,7 +143,7 @@ async def test_it_ends_in_time_though_its_command_was_killed(mesh: Mesh) -> None
         async def over() -> bool:
             return await status_of(channel) == "OK"
 
-        await eventually(over, within=8)
+        await eventually(over)
     assert listed(mesh) == []
 
 

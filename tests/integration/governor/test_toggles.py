@@ -104,13 +104,13 @@ async def test_a_governor_that_starts_again_switches_nothing_on(board: Switchboa
     async with following_features(followed(another)) as flags:
         for _ in range(2):
             async with governing(another):
-                await eventually(lambda: not flags.is_on(FLAG), within=3)
+                await eventually(lambda: not flags.is_on(FLAG))
 
                 def watch() -> bool:
                     seen.append(flags.is_on(FLAG))
                     return len(seen) % 25 == 0
 
-                await eventually(watch, within=3)
+                await eventually(watch)
     assert not any(seen)
 
 
@@ -125,7 +125,7 @@ async def test_an_override_ends_by_itself_and_the_journal_says_so(board: Switchb
         ]
         return bool(found.source == pb.TOGGLE_SOURCE_DEFAULT)
 
-    await eventually(is_over, within=3)
+    await eventually(is_over)
 
     async def is_told() -> bool:
         page = await board.ask("ListToggleChanges", pb.ListToggleChangesRequest(page_size=2))
@@ -134,7 +134,7 @@ async def test_an_override_ends_by_itself_and_the_journal_says_so(board: Switchb
             ("off", "for a second"),
         ]
 
-    await eventually(is_told, within=2)
+    await eventually(is_told)
 
 
 async def test_one_request_id_is_one_change(board: Switchboard) -> None:
@@ -215,7 +215,7 @@ async def test_a_governor_that_wakes_up_does_not_undo_what_the_other_wrote(
 
     old, new = ToggleFeed(toggles, asleep), ToggleFeed(toggles, runtime.write)
     late = asyncio.create_task(old.look())
-    await eventually(frozen.is_set, within=5)
+    await eventually(frozen.is_set)
     await toggles.apply(Change(FLAG, False, "operator:olga", "meanwhile"))
     await new.look()
     written = (tmp_path / "toggles.json").read_text()

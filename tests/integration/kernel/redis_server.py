@@ -39,7 +39,7 @@ class RedisServer:
 
     async def start(self) -> None:
         self._spawn()
-        await eventually(self._answers, within=10)
+        await eventually(self._answers)
 
     def _spawn(self) -> None:
         durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"]

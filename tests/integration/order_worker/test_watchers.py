@@ -97,7 +97,7 @@ class Sleepers:
         for client in self.clients:
             client.open_windows()
         for client, number in self.calls:
-            await eventually(lambda c=client, n=number: len(c.messages(n)) == messages, within=10)  # type: ignore[misc]
+            await eventually(lambda c=client, n=number: len(c.messages(n)) == messages)  # type: ignore[misc]
         told = [[state_of(api.WatchOrderResponse.FromString(each)) for each in c.messages(n)] for c, n in self.calls]
         for client in self.clients:
             await client.close()

@@ -101,7 +101,7 @@ async def test_bytes_that_are_no_order_go_to_the_dlq_and_stop_nobody(shop: Shop)
             found.extend(await dlq.poll(0.05))
             return any(record.key == "bad" for record in found)
 
-        await eventually(buried, within=10)
+        await eventually(buried)
     record = next(record for record in found if record.key == "bad")
     assert record.value == b"\xff\xff\xff"
     assert record.headers["origin"].startswith(b"orders.created/")

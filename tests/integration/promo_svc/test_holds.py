@@ -133,7 +133,7 @@ async def test_a_redis_that_forgot_a_voucher_learns_from_the_rows_what_it_gave(w
         await world.write("PAYMENT_FAILED", [failed], code)
         await world.forget(code)
         await world.tell("SETTLED", [paid])
-        await eventually(lambda: world._is_open(code), within=10)
+        await eventually(lambda: world._is_open(code))
         await world.becomes(code, held=1, committed=1)
         assert [(await world.quote(code, f"n{n}")).state for n in range(3)] == [APPLIED, APPLIED, REFUSED]
 
@@ -185,7 +185,7 @@ async def test_a_frozen_redis_is_no_answer_within_envoys_time(world: World, serv
         finally:
             devstack.resume_process("redis", servers)
         assert min(seconds) < 0.045
-        await eventually(lambda: _answers(world, code), within=5)
+        await eventually(lambda: _answers(world, code))
 
 
 async def _answers(world: World, code: str) -> bool:

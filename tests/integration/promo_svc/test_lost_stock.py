@@ -44,15 +44,15 @@ async def test_it_stays_closed_until_the_stock_is_whole_again(world: World) -> N
     async with world.promotions(), lost_offer(world) as lost:
         await world.forget(code)
         before = put_off()
-        await eventually(lambda: put_off() >= before + 3, within=10)
+        await eventually(lambda: put_off() >= before + 3)
         assert not await world._is_open(code)
         with pytest.raises(DependencyUnavailable, match="not known yet"):
             await world.quote(code)
         # Of another epoch than SQL's it is no better than none.
         await world.stock.open_offer(replace(lost, epoch=2), 9, 0, 0)
         before = put_off()
-        await eventually(lambda: put_off() >= before + 3, within=10)
+        await eventually(lambda: put_off() >= before + 3)
         assert not await world._is_open(code)
         await world.redis.delete(keys.stock(lost.offer_no, 0))
         await world.stock.open_offer(lost, 9, 0, 0)
-        await eventually(lambda: world._is_open(code), within=10)
+        await eventually(lambda: world._is_open(code))

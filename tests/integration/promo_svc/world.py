@@ -77,7 +77,7 @@ class World:
         ):
             self.stub = rpc.PromotionServiceStub(wire)
             for voucher in self.vouchers:
-                await eventually(lambda code=voucher["code"]: self._is_open(code), within=10)  # type: ignore[misc]
+                await eventually(lambda code=voucher["code"]: self._is_open(code))  # type: ignore[misc]
             yield port
 
     async def _is_open(self, code: str) -> bool:
@@ -163,7 +163,7 @@ class World:
         assert (counters.held_minor, counters.committed_minor) == (held, committed)
         return counters.held_grants, counters.committed_grants
 
-    async def becomes(self, code: str, held: int, committed: int, within: float = 15) -> None:
+    async def becomes(self, code: str, held: int, committed: int, within: float = 20) -> None:
         seen: list[tuple[int, int]] = []
 
         async def check() -> bool:
@@ -187,7 +187,7 @@ class World:
             async def read() -> bool:
                 return all([(await client.committed(place) or 0) >= ends[place] for place in places if ends[place]])
 
-            await eventually(read, within=15)
+            await eventually(read)
         finally:
             await client.stop()
 

@@ -147,7 +147,7 @@ class Loss:
 
     async def _start_redis(self) -> None:
         await asyncio.to_thread(devstack.start_process, "redis", self.mesh)
-        await eventually(self._answers, within=10)
+        await eventually(self._answers)
 
     async def _answers(self) -> bool:
         try:
@@ -186,7 +186,7 @@ class Loss:
             return all(line.verdict is Verdict.HOLDS for line in lines)
 
         try:
-            await eventually(holds, within=15, every=0.5)
+            await eventually(holds, every=0.5)
         except AssertionError:
             raise AssertionError("\n".join(told)) from None
 
