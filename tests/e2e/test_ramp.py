@@ -172,11 +172,11 @@ async def test_load_rises_and_ebbs_tiers_follow_and_the_core_never_fails(
             figure(f"{time.time() - began:5.1f} s: {rate} a second, {name} after {time.monotonic() - asked:.1f} s")
             if name == "SURVIVAL":
                 for flag in FEATURES:
-                    await eventually(partial(CALLS[flag].is_off, shop), within=2)
+                    await eventually(partial(CALLS[flag].is_off, shop))
                     figure(f"{time.time() - began:5.1f} s: {flag} is refused at the edge")
                 await assert_explained(shop)
         for flag in FEATURES:
-            await eventually(partial(CALLS[flag].is_on, shop), within=2)
+            await eventually(partial(CALLS[flag].is_on, shop))
     figure(f"core: {crowd.done} of {crowd.offered} calls succeeded, {crowd.shopped} whole shopping trips")
     assert crowd.failures == []
     assert crowd.done == crowd.offered
