@@ -24,9 +24,10 @@ from peakmesh.checkout.v1 import cart_service_pb2 as pb
 from peakmesh.checkout.v1 import cart_service_pb2_grpc as rpc
 from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
 from peakmesh.checkout.v1 import checkout_service_pb2_grpc as checkout_rpc
+from tests.e2e.doomed import Doomed
 from tests.e2e.shop import ADDRESS, OpenSale, Shop, State
 from tests.polling import eventually
-from tools.devstack import Mesh, restart_process, status, wait_ready
+from tools.devstack import Mesh
 
 METHODS: dict[str, Any] = {
     "AddItem": pb.AddItemRequest,
@@ -69,10 +70,6 @@ async def check_out(shop: Shop, user: str, request: checkout.CheckoutCartRequest
 def told(answer: checkout.CheckoutCartResponse) -> list[tuple[str, str]]:
     """(sku, order_id or reason) a line."""
     return [(line.sku, line.order.order_id or line.refusal.reason) for line in answer.lines]
-
-
-def pid_of(name: str, mesh: Mesh) -> int | None:
-    return next(row.pid for row in status(mesh.run_dir, mesh.port_base) if row.name == name)
 
 
 @pytest.fixture
@@ -144,15 +141,13 @@ async def test_a_process_killed_between_the_orders_and_the_settling(shop: Shop, 
     sales = [await shop.open_sale(units=9, limit=9) for _ in range(2)]
     for sale in sales:
         await add(shop, ana, sale, 2)
-    crash = {"PEAKMESH_CRASH_AT": "after_line_orders"}
-    await asyncio.to_thread(restart_process, "checkout_svc_0", crash, mesh)
-    mortal = pid_of("checkout_svc_0", mesh)
+    doomed = await Doomed.at("after_line_orders", "checkout_svc_0", mesh)
     request, answers = wish(), list[checkout.CheckoutCartResponse]()
 
     async def died() -> bool:
         # Every call passes the point; Envoy gives it to one of two processes, and to the other when that one dies.
         answers.append(await check_out(shop, ana, request))
-        return pid_of("checkout_svc_0", mesh) != mortal
+        return doomed.has_died()
 
     await eventually(died, within=20)
     answers.append(await check_out(shop, ana, request))
@@ -160,7 +155,7 @@ async def test_a_process_killed_between_the_orders_and_the_settling(shop: Shop, 
     assert [line.order.acceptance for line in answers[0].lines] == [checkout.ACCEPTANCE_QUEUED] * 2
     assert [(await shop.offer(sale)).redis.available for sale in sales] == [7, 7]
     assert (await ask(shop, ana, "GetCart")).lines == []
-    await asyncio.to_thread(wait_ready, "checkout_svc_0", mesh, not_pid=mortal)
+    await doomed.is_back()
 
 
 async def test_changes_are_made_once_and_in_bounds(shop: Shop, ana: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from peakmesh.checkout.v1 import checkout_service_pb2 as checkout
+from tests.e2e.doomed import Doomed
 from tests.e2e.holds import assert_audit_holds
 from tests.e2e.shop import Shop, State
 from tests.e2e.stubborn import persist
@@ -50,13 +51,22 @@ async def test_kafka_stops_for_ten_seconds(shop: Shop, servers: Mesh, tmp_path: 
     ],
 )
 async def test_a_process_killed_at(process: str, point: str, shop: Shop, mesh: Mesh, tmp_path: Path) -> None:
-    sale = await shop.open_sale(units=20)
-    await asyncio.to_thread(restart_process, process, {"PEAKMESH_CRASH_AT": point}, mesh)
+    sale = await shop.open_sale(units=200)
+    doomed = await Doomed.at(point, process, mesh)
     bought = await asyncio.gather(*[persist(shop, f"buyer-{n}", sale) for n in range(20)])
     orders = {f"buyer-{n}": order_id for n, (order_id, _) in enumerate(bought)}
+
+    async def dies() -> bool:
+        """Envoy may not have known it again when the twenty came: another order, until one has met it."""
+        if not doomed.has_died():
+            user = f"buyer-{len(orders)}"
+            orders[user], _ = await persist(shop, user, sale)
+        return doomed.has_died()
+
+    await eventually(dies, every=0.2)
     await _all_end(shop, orders)
-    await asyncio.to_thread(wait_ready, process, mesh)
-    assert (await shop.offer(sale)).database.sold == 20
+    await doomed.is_back()
+    assert (await shop.offer(sale)).database.sold == len(orders)
     await assert_audit_holds(shop, sale, list(orders.values()), tmp_path)
 
 
