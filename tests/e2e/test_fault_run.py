@@ -28,7 +28,8 @@ CUT_OFF: dict[str, Any] = {
         {"expect": "breaker_opens", "breaker": "promotions", "within": 1},
     ],
 }
-IMPOSSIBLE = {"expect": "back", "call": "order_with_voucher", "outcome": "APPLIED", "within": 0.001}
+# A breaker that opens before the first reading; a run would wait for what must come back.
+IMPOSSIBLE = {"expect": "breaker_opens", "breaker": "promotions", "within": 0.001}
 SECTIONS = ["What had to hold", "What was done", "Latency", "Breakers", "Tier", "Features"]
 
 

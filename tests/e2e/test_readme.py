@@ -34,7 +34,7 @@ async def run(script: str, folder: Path) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(shell.communicate(), 60)
+    out, err = await asyncio.wait_for(shell.communicate(), 100)
     assert shell.returncode == 0, f"{err.decode()}\n{out.decode()}"
     return out.decode()
 

@@ -118,6 +118,7 @@ async def _until_sold_out(run: asyncio.subprocess.Process) -> tuple[list[str], l
     async with asyncio.timeout(60):
         while not said or " sold_out 0" in said[-1] or "sold_out" not in said[-1]:
             said.append((await run.stderr.readline()).decode())
+            assert said[-1], f"it ended before it was sold out: {''.join(said)}"
     generators = [each for each in psutil.Process(run.pid).children() if "tools.sale.generator" in each.cmdline()]
     assert len(generators) == 2
     return said, generators
