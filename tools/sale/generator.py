@@ -25,7 +25,7 @@ async def generate(spec: LoadSpec) -> None:
     channels = [channel(spec.target) for _ in range(CHANNELS)]
     stubs: list[Any] = [rpc.CheckoutServiceStub(each) for each in channels]
     try:
-        await asyncio.gather(*[asyncio.wait_for(each.channel_ready(), 10) for each in channels])
+        await asyncio.gather(*[asyncio.wait_for(each.channel_ready(), spec.reached_within) for each in channels])
         with History(Path(spec.history)) as history:
             reporting = asyncio.create_task(_report(history))
             await (_closed_loop(spec, stubs, history) if spec.concurrency else _open_loop(spec, stubs, history))

@@ -19,7 +19,7 @@ class Buyer:
 @dataclass(frozen=True)
 class LoadSpec:
     """`start`: Unix seconds of the first tap. `concurrency` 0: open loop by the buyers' times; else a closed loop of
-    so many workers for `seconds`."""
+    so many workers for `seconds`. `reached_within`: seconds until its connections must stand."""
 
     target: str
     sale_id: str
@@ -30,6 +30,7 @@ class LoadSpec:
     buyers: list[Buyer]
     concurrency: int = 0
     seconds: float = 0.0
+    reached_within: float = 10.0
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)))

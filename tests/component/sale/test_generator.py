@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -103,7 +104,7 @@ async def test_latency_counts_from_the_schedule(shop: tuple[Shop, int], tmp_path
 
 
 async def test_a_generator_that_cannot_reach_the_shop_says_so(tmp_path: Path) -> None:
-    spec = _spec(1, tmp_path, 1)
+    spec = replace(_spec(1, tmp_path, 1), reached_within=1.0)
     with pytest.raises(GeneratorError, match="TimeoutError"):
         await Crowd(tmp_path).run([spec])
     assert not (tmp_path / "load-0.json").exists(), "tokens stay on no disk"
