@@ -19,7 +19,8 @@ from tools.providers.knobs import AllKnobs, Knobs
 from tools.providers.server import running
 from tools.providers.settings import Settings
 
-THREADS, MOST, LATENCY = 2, 4, 0.5
+# Longer than a busy machine stands still: what is refused is told apart from what waits by the time it took.
+THREADS, MOST, LATENCY = 2, 4, 1.5
 
 
 @pytest.fixture
@@ -65,6 +66,7 @@ def test_one_too_many_is_refused_at_once_and_health_is_told_meanwhile(small: San
         assert overload.retry_after == 1.0
         assert dict(error.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
         assert took < LATENCY
+    small.turn(AllKnobs())
     answer, _ = debit(small, 99)
     assert answer.debit.user_id == "ana"
 
