@@ -29,9 +29,9 @@ from peakmesh.ops.v1 import ops_service_pb2_grpc as rpc
 from tools import devstack
 
 
-def free_base() -> int:
+def free_base(least: int = 5_005) -> int:
     """An offset at which both ports of the governor can be bound."""
-    for base in range(5_005, 10_000, 11):
+    for base in range(least, 10_000, 11):
         try:
             for name in ("governor", "governor_metrics"):
                 with socket.socket() as taken:

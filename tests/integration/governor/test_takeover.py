@@ -21,14 +21,13 @@ from kernel.features import defaults
 from meshkit.clock import wall_ms
 from meshkit.ports import Ports
 from meshkit.redis_client import redis_pool
-from tests.integration.governor.operators import settings_for
+from tests.integration.governor.operators import free_base, settings_for
 from tests.integration.governor.pressure import Pressure, pressing
 from tests.polling import eventually
 from tools import devstack
 from tools.devstack.spec import ROOT
 
 TAKEOVER_SECONDS = 5.0
-BASES = (7_003, 7_014)
 POLICY = """\
 window_seconds: 2
 rise: step
@@ -119,6 +118,12 @@ class Watch:
 
 
 @pytest.fixture
+def bases() -> tuple[int, int]:
+    first = free_base()
+    return first, free_base(first + 1)
+
+
+@pytest.fixture
 def policy(tmp_path: Path) -> Path:
     file = tmp_path / "tiers.yaml"
     file.write_text(POLICY)
@@ -126,14 +131,14 @@ def policy(tmp_path: Path) -> Path:
 
 
 async def test_a_standby_takes_over_and_the_last_state_outlives_them_all(
-    data_servers: devstack.Mesh, redis: Redis, policy: Path, pressure: Pressure
+    data_servers: devstack.Mesh, redis: Redis, policy: Path, pressure: Pressure, bases: tuple[int, int]
 ) -> None:
     watch = Watch(redis)
     pressure.press(250)
-    async with governor(data_servers, BASES[0], policy, pressure) as first:
+    async with governor(data_servers, bases[0], policy, pressure) as first:
         await eventually(partial(watch.is_led_by, first), within=20)
-        async with governor(data_servers, BASES[1], policy, pressure) as second:
-            await eventually(partial(serves, BASES[1]), within=20)
+        async with governor(data_servers, bases[1], policy, pressure) as second:
+            await eventually(partial(serves, bases[1]), within=20)
             await eventually(partial(watch.stands_at, Tier.PEAK))
             await eventually(partial(features_are, watch, OFF_AT_PEAK))
             told = await watch.switches()
@@ -165,15 +170,15 @@ async def assert_dead_governors_change_nothing(
 
 
 async def test_a_frozen_leader_that_wakes_up_changes_nothing_and_an_orderly_end_hands_over_at_once(
-    data_servers: devstack.Mesh, redis: Redis, policy: Path, pressure: Pressure
+    data_servers: devstack.Mesh, redis: Redis, policy: Path, pressure: Pressure, bases: tuple[int, int]
 ) -> None:
     watch = Watch(redis)
     pressure.press(250)
     async with (
-        governor(data_servers, BASES[0], policy, pressure) as first,
-        governor(data_servers, BASES[1], policy, pressure) as second,
+        governor(data_servers, bases[0], policy, pressure) as first,
+        governor(data_servers, bases[1], policy, pressure) as second,
     ):
-        for base in BASES:
+        for base in bases:
             await eventually(partial(serves, base), within=20)
         await eventually(partial(watch.stands_at, Tier.PEAK))
         leader, standby = (first, second) if await watch.is_led_by(first) else (second, first)
@@ -212,13 +217,13 @@ async def features_are(watch: Watch, states: dict[str, bool]) -> bool:
 
 
 async def test_a_policy_that_is_wrong_does_not_start_and_says_where(
-    data_servers: devstack.Mesh, redis: Redis, tmp_path: Path
+    data_servers: devstack.Mesh, redis: Redis, tmp_path: Path, bases: tuple[int, int]
 ) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text(POLICY.replace("rise: step", "rise: up"))
-    settings = settings_for(data_servers, BASES[0])
+    settings = settings_for(data_servers, bases[0])
     environment = os.environ | {
-        "PEAKMESH_PORT_BASE": str(BASES[0]),
+        "PEAKMESH_PORT_BASE": str(bases[0]),
         "PEAKMESH_RUN_DIR": str(settings.run_dir),
         "PEAKMESH_REDIS_URL": settings.redis,
         "PEAKMESH_DB_URL": settings.database,
