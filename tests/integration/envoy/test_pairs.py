@@ -11,6 +11,7 @@ from tests.integration.envoy.mesh import GET_SALE, QUOTE_PROMOTION, Mesh, Upstre
 from tests.polling import eventually
 
 CALLS = 40
+LATE, MOST_LATE = "DEADLINE_EXCEEDED", 4
 SYNC_FLAGS = "/flagd.sync.v1.FlagSyncService/SyncFlags"
 
 
@@ -23,34 +24,44 @@ async def promos(mesh: Mesh, *ports: str) -> AsyncIterator[list[Upstream]]:
         yield servers
 
 
-async def statuses(mesh: Mesh) -> set[str]:
-    """Of CALLS quotes, one after the other."""
-    found = set()
+async def statuses(mesh: Mesh) -> tuple[set[str], int]:
+    """Of CALLS quotes, one after the other, and how many it took: of a busy machine one may pass the 45 ms of its
+    route, and is asked anew."""
+    found, late = set(), 0
     async with mesh.channel("egress") as channel:
         for _ in range(CALLS):
-            try:
-                await raw(channel, QUOTE_PROMOTION)(b"", timeout=2)
-                found.add("OK")
-            except grpc.aio.AioRpcError as error:
-                found.add(error.code().name)
-    return found
+            while (status := await quoted(channel)) == LATE and late < MOST_LATE:
+                late += 1
+            found.add(status)
+    return found, CALLS + late
+
+
+async def quoted(channel: grpc.aio.Channel) -> str:
+    try:
+        await raw(channel, QUOTE_PROMOTION)(b"", timeout=2)
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    return "OK"
 
 
 @pytest.mark.parametrize("alone", ["promo", "promo_1"])
 async def test_one_of_two_that_does_not_run_costs_no_call(mesh: Mesh, alone: str) -> None:
     async with promos(mesh, alone) as [server]:
-        assert await statuses(mesh) == {"OK"}
-        assert len(server.calls) == CALLS
+        ends, asked = await statuses(mesh)
+        assert ends == {"OK"}
+        assert len(server.calls) == asked
 
 
 async def test_both_take_calls_and_both_are_armed(mesh: Mesh) -> None:
     async with promos(mesh, "promo", "promo_1") as both:
-        assert await statuses(mesh) == {"OK"}
-        assert [len(server.calls) for server in both] == [CALLS // 2] * 2
+        ends, asked = await statuses(mesh)
+        assert ends == {"OK"}
+        taken = [len(server.calls) for server in both]
+        assert sorted(taken) == [asked // 2, asked - asked // 2]
         mesh.runtime(chaos__promo__abort_percent=100)
         try:
-            assert await statuses(mesh) == {"UNAVAILABLE"}
-            assert [len(server.calls) for server in both] == [CALLS // 2] * 2
+            assert await statuses(mesh) == ({"UNAVAILABLE"}, CALLS)
+            assert [len(server.calls) for server in both] == taken
             # Broken on purpose, and there: their breaker cuts them off, not their health checks.
             flags = re.findall(r"^promo::.*::health_flags::(.*)$", mesh.admin("/clusters"), re.MULTILINE)
             assert flags == ["/failed_outlier_check"] * 2

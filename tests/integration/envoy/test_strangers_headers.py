@@ -1,10 +1,12 @@
 """What a client says in x-envoy-* changes nothing, whatever it calls and by whatever door; and no door of ours injects
 a fault because a header asks for it."""
 
+import grpc
 import pytest
 
 from tests.integration.envoy.mesh import GET_ORDER, GET_SALE, PLACE_ORDER, QUOTE_PROMOTION, Mesh, raw, timed, upstream
 from tests.json_client import ask
+from tests.polling import eventually
 
 SAID = {
     "x-envoy-fault-delay-request": "2000",
@@ -69,6 +71,16 @@ async def test_a_header_arms_no_fault_inside_the_mesh_either(mesh: Mesh, hop: st
     async with upstream(mesh.ports[port]), mesh.channel(hop) as channel:
         if port == "promo":
             await mesh.healthy("promo", 1)
+
+        async def answered() -> bool:
+            """Asked again where the machine was late for the 45 ms of a quote's route."""
+            try:
+                return bool(await raw(channel, method)(b"\x01", timeout=5, metadata=said) == b"\x01")
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise
+                return False
+
         async with timed() as seconds:
-            assert await raw(channel, method)(b"\x01", timeout=5, metadata=said) == b"\x01"
+            await eventually(answered)
     assert seconds[0] < 1.5
