@@ -53,16 +53,20 @@ class TestRedisCarts(CartSuite):
 
 
 async def test_a_cart_expires_so_long_after_its_last_change(redis: Redis, carts: RedisCarts) -> None:
+    async def lives(name: str, seconds: int) -> bool:
+        # Whole seconds, of a time that runs.
+        return seconds - 60 < await redis.ttl(name) <= seconds
+
     await add(carts, PHONE)
-    assert await redis.ttl("cart:{ana}") == LIMITS.seconds
-    await redis.expire("cart:{ana}", 5)
+    assert await lives("cart:{ana}", LIMITS.seconds)
+    await redis.expire("cart:{ana}", 60)
     await carts.read("ana")
     await carts.freeze("ana", "r1", "body")
-    assert await redis.ttl("cart:{ana}") <= 5
+    assert await lives("cart:{ana}", 60)
     await add(carts, PHONE)
-    assert await redis.ttl("cart:{ana}") == LIMITS.seconds
-    assert await redis.ttl("frozen:{ana}:r1") == LIMITS.frozen_seconds
-    assert await redis.ttl("begun:{ana}") == LIMITS.frozen_seconds
+    assert await lives("cart:{ana}", LIMITS.seconds)
+    assert await lives("frozen:{ana}:r1", LIMITS.frozen_seconds)
+    assert await lives("begun:{ana}", LIMITS.frozen_seconds)
 
 
 async def test_what_a_user_can_make_has_a_bound(redis: Redis, carts: RedisCarts) -> None:

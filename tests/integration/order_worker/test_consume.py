@@ -148,6 +148,7 @@ async def test_a_frozen_server_sends_nothing_to_the_dead_letters(worker: Mesh, w
     gone = await world.reserve(of, people(10))
     letters = len(await world.read_all(dlq_topic(ORDERS_INTAKE)))
     before = restarts(worker)
+    mark = len(worker.log_file(WORKER).read_text())
     devstack.pause_process(server, worker)
     try:
         await world.send(placed)
@@ -156,7 +157,6 @@ async def test_a_frozen_server_sends_nothing_to_the_dead_letters(worker: Mesh, w
         async def waiting() -> bool:
             return "waiting to try again" in log_since(worker, mark)
 
-        mark = len(worker.log_file(WORKER).read_text())
         await eventually(waiting, within=40, every=0.2)
     finally:
         devstack.resume_process(server, worker)
