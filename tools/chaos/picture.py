@@ -4,19 +4,14 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
-
-import matplotlib as mpl
-
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from typing import IO, TYPE_CHECKING
 
 from tools.chaos.lanes import Lane, lanes
 from tools.chaos.timeline import Timeline
+from tools.pyplot import pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INK, SOFT, GRID, FAULT = "#22303c", "#5d6b77", "#e6ebef", "#fbe9e4"
 GOOD, FAILED = "#1b7f79", "#c2361b"
@@ -34,6 +29,7 @@ WIDTH, CALLS_HEIGHT, LANE_HEIGHT, TITLE_HEIGHT = 12.8, 1.55, 0.3, 0.55
 
 def draw(timeline: Timeline, title: str, says: str, to: Path | IO[bytes]) -> None:
     """Writes a PNG. Blocks for about a second."""
+    plt = pyplot()
     plt.rcParams.update({"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": "#9aa7b2"})
     calls = sorted({each.call for each in timeline.calls})
     states = lanes(timeline)
@@ -60,7 +56,7 @@ def draw(timeline: Timeline, title: str, says: str, to: Path | IO[bytes]) -> Non
     plt.close(figure)
 
 
-def _frame(axes: Axes, timeline: Timeline) -> None:
+def _frame(axes: "Axes", timeline: Timeline) -> None:
     if timeline.done:
         axes.axvspan(timeline.fault_began, timeline.fault_over, color=FAULT, zorder=0, lw=0)
     axes.set_axisbelow(True)
@@ -68,7 +64,9 @@ def _frame(axes: Axes, timeline: Timeline) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_calls(axes: Axes, timeline: Timeline, call: str) -> None:
+def _draw_calls(axes: "Axes", timeline: Timeline, call: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: PLC0415
+
     """One dot a call; what failed is a red cross."""
     found = [each for each in timeline.calls if each.call == call]
     kinds = Counter((each.ok, each.outcome) for each in found)
@@ -90,7 +88,9 @@ def _draw_calls(axes: Axes, timeline: Timeline, call: str) -> None:
     )  # fmt: skip
 
 
-def _draw_lanes(axes: Axes, name: str, held: list[Lane]) -> None:
+def _draw_lanes(axes: "Axes", name: str, held: list[Lane]) -> None:
+    from matplotlib.patches import Patch  # noqa: PLC0415
+
     """One bar a lane, the first on top; the colours that came up are told above."""
     for number, lane in enumerate(held):
         for span in lane.spans:
@@ -107,5 +107,5 @@ def _draw_lanes(axes: Axes, name: str, held: list[Lane]) -> None:
     )  # fmt: skip
 
 
-def _head(axes: Axes, words: str) -> None:
+def _head(axes: "Axes", words: str) -> None:
     axes.set_title(words, loc="left", fontsize=10.5, fontweight="bold", pad=5)

@@ -3,16 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-
+from tools.pyplot import pyplot
 from tools.sale.watch import Sample
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INK, CROWD, ACCEPTED, ROWS, PAID, BACKLOG = "#22303c", "#cfd8e0", "#e4572e", "#1b7f79", "#8a9a2b", "#3d5a80"
 # By what they stand for, for a page beside the picture.
@@ -54,6 +51,7 @@ NARROW = Format(6.2, 7.4, 2)
 
 def draw(samples: Sequence[Sample], verdict: Mapping[str, Any], to: Path | IO[bytes], form: Format = WIDE) -> None:
     """Writes a PNG. `verdict` as in verdict.json."""
+    plt = pyplot()
     plt.rcParams.update({"font.size": 12, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": "#9aa7b2"})
     size = (form.width, form.height)
     figure, (upper, lower) = plt.subplots(2, 1, sharex=True, figsize=size, height_ratios=(3, 2))
@@ -80,7 +78,7 @@ def _story(verdict: Mapping[str, Any]) -> str:
     )
 
 
-def _draw_rates(axes: Axes, samples: Sequence[Sample]) -> None:
+def _draw_rates(axes: "Axes", samples: Sequence[Sample]) -> None:
     at = [sample.at for sample in samples]
     taps = rates(samples, lambda s: s.offered)
     axes.fill_between(at, taps, color=CROWD, label="offered: taps on “Buy”")
@@ -101,12 +99,12 @@ def _draw_rates(axes: Axes, samples: Sequence[Sample]) -> None:
         )
 
 
-def _line(axes: Axes, samples: Sequence[Sample], of: Callable[[Sample], int], **look: Any) -> None:
+def _line(axes: "Axes", samples: Sequence[Sample], of: Callable[[Sample], int], **look: Any) -> None:
     shown = until_the_last(samples, of)
     axes.plot([sample.at for sample in shown], rates(shown, of), **look)
 
 
-def _draw_backlog(axes: Axes, samples: Sequence[Sample]) -> None:
+def _draw_backlog(axes: "Axes", samples: Sequence[Sample]) -> None:
     axes.fill_between([s.at for s in samples], [s.backlog for s in samples], color=BACKLOG, alpha=0.85)
     axes.set_ylabel("waiting in Kafka")
     axes.set_xlabel("seconds since the sale opened")
