@@ -44,17 +44,25 @@ async def shows(shop: Shop, query: str, **more: Any) -> list[str]:
 
 
 async def arrived(shop: Shop, sku: str) -> pb.Product:
-    """The product as soon as checkout shows it; fails after the 2 s that are promised."""
+    """The product as soon as checkout shows it; fails after the 2 s that are promised of a process that serves."""
     seen: list[pb.Product] = []
+
+    async def serves() -> bool:
+        try:
+            await shows(shop, sku)
+        except DependencyUnavailable:  # this process has just started
+            return False
+        return True
 
     async def check() -> bool:
         try:
             answer = await ask(shop, "GetProduct", pb.GetProductRequest(sku=sku))
-        except (ProductNotFound, DependencyUnavailable):  # the latter: this process has just started
+        except ProductNotFound:
             return False
         seen[:] = [answer.product]
         return True
 
+    await eventually(serves)
     await eventually(check, within=SEEN_WITHIN)
     return seen[0]
 
