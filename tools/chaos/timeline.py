@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from prometheus_client import Metric
 
@@ -81,8 +82,9 @@ class Timeline:
 
     @property
     def fault_ending(self) -> float:
-        """When its end began: a process may take seconds to start."""
-        return next((each.begun for each in self.done if each.heals), self.done[-1].ended)
+        """When its end began, with the first of the last actions that heal: a process may take seconds to start."""
+        last = list(takewhile(lambda each: each.heals, reversed(self.done)))
+        return last[-1].begun if last else self.done[-1].ended
 
     @property
     def fault_over(self) -> float:

@@ -52,6 +52,14 @@ def test_p99_is_held_against_the_same_runs_healthy_seconds() -> None:
     assert not judge(run(), expect="p99", call="nothing").held, "no calls are no proof"
 
 
+def test_a_fault_goes_on_where_one_part_of_it_ends_as_another_begins() -> None:
+    timeline = run()
+    timeline.done[1:1] = [Done(7.0, 7.0, "clear", heals=True), Done(7.0, 7.0, "arm")]
+    assert timeline.fault_ending == HEALED
+    timeline.done.append(Done(11.0, 11.0, "clear", heals=True))
+    assert timeline.fault_ending == HEALED, "the end may take more than one action"
+
+
 def test_healthy_is_before_the_fault_and_after_it_but_nothing_between() -> None:
     timeline = run()
     assert "(600 and 500 calls)" in judge(timeline, expect="p99", call="order").measured
