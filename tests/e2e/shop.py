@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import grpc
 
+from meshkit.errors import DeadlinePassed, DependencyUnavailable
 from meshkit.identity import Role, TokenIssuer
 from meshkit.money import from_minor
 from meshkit.rpc.client import call, channel
@@ -104,12 +105,19 @@ class Shop:
         found: order_pb2.Order = answer.order
         return found
 
-    async def reaches(self, user: str, order_id: str, *states: int, within: float = 20) -> order_pb2.Order:
-        """Polls until the order is in one of `states`."""
+    async def reaches(
+        self, user: str, order_id: str, *states: int, within: float = 20, patient: bool = False
+    ) -> order_pb2.Order:
+        """Polls until the order is in one of `states`. `patient`: also where it is told that something is away."""
         seen: list[order_pb2.Order] = []
 
         async def check() -> bool:
-            seen[:] = [await self.order(user, order_id)]
+            try:
+                seen[:] = [await self.order(user, order_id)]
+            except (DeadlinePassed, DependencyUnavailable):
+                if not patient:
+                    raise
+                return False
             return seen[0].state in states
 
         await eventually(check, within=within)
