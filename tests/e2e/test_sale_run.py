@@ -41,7 +41,8 @@ async def _intake_end(bootstrap: str) -> int:
 def _sale(mesh: Mesh) -> dict[str, Any]:
     """The verdict, and how many records Kafka's intake grew by."""
     before = asyncio.run(_intake_end(mesh.settings.kafka))
-    asked = [*COMMAND, "--units", str(UNITS), "--buyers", str(BUYERS), "--vouchers", "0.3", "--json"]
+    size = ("--units", str(UNITS), "--buyers", str(BUYERS), "--rate", "150")
+    asked = [*COMMAND, *size, "--vouchers", "0.3", "--json"]
     done = subprocess.run(asked, env=environment(mesh), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     verdict: dict[str, Any] = json.loads(done.stdout)

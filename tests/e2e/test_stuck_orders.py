@@ -94,7 +94,7 @@ async def test_a_step_that_sticks_is_resolved_to_a_parcel_with_one_debit(shop: S
     async def sticks() -> bool:
         return await listed(shop, order_id) is not None
 
-    await eventually(sticks, within=20, every=0.2)
+    await eventually(sticks, within=40, every=0.2)
     found = await listed(shop, order_id)
     assert found is not None
     assert (found.kind, list(found.steps), found.state) == (pb.STUCK_KIND_STEP, ["coins"], "PAID")
@@ -103,7 +103,7 @@ async def test_a_step_that_sticks_is_resolved_to_a_parcel_with_one_debit(shop: S
     async def waits_a_minute() -> bool:
         return bool(await records_of(shop, retry_topic(ORDERS_CREATED, "1m"), order_id))
 
-    await eventually(waits_a_minute, within=20, every=0.5)
+    await eventually(waits_a_minute, within=40, every=0.5)
     knobs(AllKnobs())
     stuck = await peakmesh_json("order", "stuck", status=1)
     assert [each["kind"] for each in stuck["orders"] if each["order_id"] == order_id] == ["STUCK_KIND_STEP"]
