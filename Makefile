@@ -15,7 +15,7 @@ TEST_MESH := PEAKMESH_PORT_BASE=1000 PEAKMESH_RUN_DIR=$(CURDIR)/.run/test
 export UV_NO_PROGRESS := 1
 export UV_LINK_MODE := copy
 
-.PHONY: help setup proto proto-check fmt lint lint-code lint-contracts lint-envoy test test-given bench-search up down status sale clean
+.PHONY: help setup proto proto-check fmt lint lint-code lint-contracts lint-envoy test test-alone test-servers test-given bench-search up down status sale clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -49,8 +49,13 @@ lint-envoy: setup
 	@$(PY) -m envoy.render --check >$(LOGS)/envoy.log 2>&1 || { cat $(LOGS)/envoy.log; exit 1; }
 	@echo "lint: envoy"
 
-test: setup ## every test, on real servers of its own (ports + 1000), beside a mesh that may be running
+test: test-alone test-servers ## every test, on real servers of its own (ports + 1000), beside a mesh that may be running
+	@:
+
+test-alone: setup ## the tests that need no data server
 	@$(PY) -m pytest -q tests/unit tests/component tests/contract
+
+test-servers: setup ## the integration and end-to-end tests
 	@$(TEST_MESH) $(PY) -m pytest -q tests/integration tests/e2e
 
 test-given: setup ## the integration and end-to-end tests with Redis, MariaDB and Kafka given by URL
