@@ -18,11 +18,16 @@ async def peakmesh(*words: str) -> Result:
     return await asyncio.to_thread(CliRunner().invoke, app, list(words))
 
 
+async def peakmesh_says(*words: str, status: int = 0) -> str:
+    """What it prints. Raises AssertionError where it ends with another exit status."""
+    done = await peakmesh(*words)
+    assert done.exit_code == status, done.output
+    return done.stdout
+
+
 async def peakmesh_json(*words: str, status: int = 0) -> Any:
     """What it prints with --json."""
-    done = await peakmesh(*words, "--json")
-    assert done.exit_code == status, done.output
-    return json.loads(done.stdout)
+    return json.loads(await peakmesh_says(*words, "--json", status=status))
 
 
 def environment(mesh: Mesh) -> dict[str, str]:

@@ -28,9 +28,9 @@ from peakmesh.ops.v1 import tier_service_pb2 as tiers
 from peakmesh.ops.v1 import tier_service_pb2_grpc as tier_rpc
 from peakmesh.ops.v1 import toggle_service_pb2 as toggles
 from peakmesh.ops.v1 import toggle_service_pb2_grpc as toggle_rpc
-from tests.e2e.command import peakmesh
 from tests.e2e.feature_calls import CALLS
 from tests.e2e.shop import ADDRESS, OpenSale, Shop
+from tests.e2e.terminal import peakmesh_says
 from tests.polling import eventually
 from tools.devstack import Mesh, restart_process
 
@@ -174,7 +174,7 @@ async def test_load_rises_and_ebbs_tiers_follow_and_the_core_never_fails(
                 for flag in FEATURES:
                     await eventually(partial(CALLS[flag].is_off, shop))
                     figure(f"{time.time() - began:5.1f} s: {flag} is refused at the edge")
-                await assert_explained(shop)
+                await assert_explained()
         for flag in FEATURES:
             await eventually(partial(CALLS[flag].is_on, shop))
     figure(f"core: {crowd.done} of {crowd.offered} calls succeeded, {crowd.shopped} whole shopping trips")
@@ -183,12 +183,12 @@ async def test_load_rises_and_ebbs_tiers_follow_and_the_core_never_fails(
     assert crowd.shopped >= 20
     await assert_tiers_in_order(shop, began, figure)
     await assert_features_in_order(shop, began, figure)
-    await assert_logs_tell_why(shop)
+    await assert_logs_tell_why()
 
 
-async def assert_explained(shop: Shop) -> None:
+async def assert_explained() -> None:
     """`peakmesh tier explain` under load: the tier, what is off, and the signal that is over its threshold."""
-    told = await peakmesh(shop.settings, "tier", "explain")
+    told = await peakmesh_says("tier", "explain")
     print(told)
     assert told.startswith("SURVIVAL since ")
     assert f"off: {', '.join(FEATURES)}" in told
@@ -199,10 +199,10 @@ async def assert_explained(shop: Shop) -> None:
     assert float(row[1]) >= 50
 
 
-async def assert_logs_tell_why(shop: Shop) -> None:
+async def assert_logs_tell_why() -> None:
     """Signal, value and threshold of each change, by the commands an operator types."""
-    tier_log = await peakmesh(shop.settings, "tier", "log", "--page-size", "6")
-    toggle_log = await peakmesh(shop.settings, "toggles", "log", "--page-size", str(2 * len(FEATURES)))
+    tier_log = await peakmesh_says("tier", "log", "--page-size", "6")
+    toggle_log = await peakmesh_says("toggles", "log", "--page-size", str(2 * len(FEATURES)))
     print(tier_log, toggle_log, sep="\n")
     ups = [re.search(rf"{move}: accept_rate ([\d.]+) ≥ {limit}\b", tier_log) for move, limit in ENTERED]
     assert all(float(found[1]) >= limit for found, (_, limit) in zip(ups, ENTERED, strict=True) if found)

@@ -1,7 +1,6 @@
 """A feature is switched off for the mesh: Envoy answers, processes hear of it, and it outlives who switched it."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -17,10 +16,10 @@ from meshkit.settings import ProcessSettings
 from order_worker.serve_app import running as serving_orders
 from order_worker.settings import Settings as OrderSettings
 from peakmesh.promotion.v1 import promotion_service_pb2 as promotion
-from tests.e2e.command import peakmesh
 from tests.e2e.feature_calls import CALLS, counted
 from tests.e2e.shop import Shop
 from tests.e2e.switch import PROCESSES, Switch, processes_that_have_it
+from tests.e2e.terminal import peakmesh_json, peakmesh_says
 from tests.polling import eventually
 from tools.devstack import Mesh
 from tools.devstack.single import start_process, stop_process
@@ -144,31 +143,31 @@ async def test_promotions_that_are_off_are_asked_nothing_and_everybody_buys_at_l
 
 
 async def test_an_operator_lists_sets_clears_and_reads_why(shop: Shop, switch: Switch) -> None:
-    settings, flag = shop.settings, "recommendations"
+    flag = "recommendations"
 
     async def ls() -> dict[str, Any]:
-        return {each["flag"]: each for each in json.loads(await peakmesh(settings, "toggles", "ls", "--json"))}
+        return {each["flag"]: each for each in await peakmesh_json("toggles", "ls")}
 
     assert list(await ls()) == list(features())
-    said = await peakmesh(settings, "toggles", "set", flag, "off", "--reason", "a drill", "--for", "10m")
+    said = await peakmesh_says("toggles", "set", flag, "off", "--reason", "a drill", "--for", "10m")
     assert said.strip() == f"{flag} is off by operator:operator-cli"
     try:
         await eventually(lambda: CALLS[flag].is_off(shop), within=1)
         listed = (await ls())[flag]
         assert (listed["on"], listed["who"], listed["why"]) == (False, "operator:operator-cli", "a drill")
-        [row] = [line for line in (await peakmesh(settings, "toggles", "ls")).splitlines() if flag in line]
+        [row] = [line for line in (await peakmesh_says("toggles", "ls")).splitlines() if flag in line]
         assert "off" in row
         assert "a drill" in row
         assert features()[flag].when_off in row
     finally:
-        await peakmesh(settings, "toggles", "clear", flag, "--reason", "over")
+        await peakmesh_says("toggles", "clear", flag, "--reason", "over")
     await eventually(lambda: CALLS[flag].is_on(shop), within=1)
     assert (await ls())[flag]["on"]
-    newest, before, *_ = (await peakmesh(settings, "toggles", "log", "--page-size", "5")).splitlines()
+    newest, before, *_ = (await peakmesh_says("toggles", "log", "--page-size", "5")).splitlines()
     assert newest.endswith(f"{flag} automatic by operator:operator-cli: over")
     assert f"{flag} off until 20" in before
     assert before.endswith("by operator:operator-cli: a drill")
-    await peakmesh(settings, "toggles", "set", "checkout", "off", "--reason", "a mistake", status=1)
+    await peakmesh_says("toggles", "set", "checkout", "off", "--reason", "a mistake", status=1)
 
 
 async def test_governor_and_redis_killed_leave_the_last_state_and_a_new_process_takes_the_defaults(

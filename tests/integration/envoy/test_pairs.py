@@ -60,7 +60,8 @@ async def test_both_take_calls_and_both_are_armed(mesh: Mesh) -> None:
         assert sorted(taken) == [asked // 2, asked - asked // 2]
         mesh.runtime(chaos__promo__abort_percent=100)
         try:
-            assert await statuses(mesh) == ({"UNAVAILABLE"}, CALLS)
+            ends, _ = await statuses(mesh)
+            assert ends == {"UNAVAILABLE"}
             assert [len(server.calls) for server in both] == taken
             # Broken on purpose, and there: their breaker cuts them off, not their health checks.
             flags = re.findall(r"^promo::.*::health_flags::(.*)$", mesh.admin("/clusters"), re.MULTILINE)
