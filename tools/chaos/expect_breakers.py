@@ -91,12 +91,12 @@ class Ejects(Expected):
 
 
 class NeverEjects(Expected):
-    """Envoy's own breaker stays closed: what opened was ours."""
+    """Envoy's own breaker stays closed while the fault lasts: what opened was ours."""
 
     expect: Literal["never_ejects"]
     target: str
 
     def judge(self, timeline: Timeline) -> Verdict:
-        counts = _ejections(timeline, self.target)
+        counts = [(at, count) for at, count in _ejections(timeline, self.target) if at <= timeline.fault_over]
         words = f"{counts[-1][1]:g} times" if counts else "never read"
         return Verdict(bool(counts) and counts[-1][1] == 0, f"Envoy never ejects {self.target}", words)

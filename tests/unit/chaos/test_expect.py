@@ -149,6 +149,14 @@ def test_envoys_ejections_since_the_fault() -> None:
     assert not judge(run(), expect="never_ejects", target="wallet").held, "nobody read it"
 
 
+def test_an_ejection_after_the_fault_is_none_of_it() -> None:
+    timeline = run()
+    promo = frozenset({("envoy_cluster_name", "promo")})
+    told = ((4.0, 2), (5.5, 2), (HEALED + 1, 3))
+    timeline.readings[ENVOY] = [Reading(at, {(EJECTIONS, promo): count}) for at, count in told]
+    assert judge(timeline, expect="never_ejects", target="promo").held
+
+
 def test_an_ejection_is_timed_from_the_fault_of_its_target() -> None:
     timeline = run()
     timeline.done.insert(1, Done(8.0, 8.0, "arm", target="wallet"))
