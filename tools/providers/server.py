@@ -10,11 +10,11 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from py_grpc_prometheus.prometheus_server_interceptor import PromServerInterceptor
 
 from meshkit.log import get_logger, setup_logging
-from meshkit.metrics import READY
+from meshkit.metrics import READY, metrics_endpoint
 from meshkit.rpc.server import server_options
 from meshkit.settings import load
 from peakmesh.provider.v1 import (
@@ -88,13 +88,8 @@ def _metrics(port: int) -> Iterator[CollectorRegistry]:
     registry.register(READY)
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    endpoint, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
-    try:
+    with metrics_endpoint(port, registry):
         yield registry
-    finally:
-        endpoint.shutdown()
-        endpoint.server_close()
-        thread.join()
 
 
 def serve() -> None:
