@@ -65,9 +65,9 @@ def _frame(axes: "Axes", timeline: Timeline) -> None:
 
 
 def _draw_calls(axes: "Axes", timeline: Timeline, call: str) -> None:
+    """One dot a call; what failed is a red cross."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: PLC0415
 
-    """One dot a call; what failed is a red cross."""
     found = [each for each in timeline.calls if each.call == call]
     kinds = Counter((each.ok, each.outcome) for each in found)
     for (ok, outcome), count in sorted(kinds.items(), key=lambda kind: (not kind[0][0], kind[0][1])):
@@ -89,9 +89,9 @@ def _draw_calls(axes: "Axes", timeline: Timeline, call: str) -> None:
 
 
 def _draw_lanes(axes: "Axes", name: str, held: list[Lane]) -> None:
+    """One bar a lane, the first on top; the colours that came up are told above."""
     from matplotlib.patches import Patch  # noqa: PLC0415
 
-    """One bar a lane, the first on top; the colours that came up are told above."""
     for number, lane in enumerate(held):
         for span in lane.spans:
             axes.barh(-number, span.end - span.start, 0.62, span.start, color=STATES[span.state])
