@@ -134,7 +134,7 @@ class GrpcProviders:
             outcome = error.reason
             raise
         except Exception as error:
-            # A call that gRPC itself cannot make, or an answer nobody can read: asked again, and at last the step ends.
+            # A call that gRPC itself cannot make: asked again, and at last the step ends.
             # Passed on as it is, the order would stay open, and keep its units, until time expires it.
             outcome = "INTERNAL"
             raise PeakmeshError(f"{provider}: {error!r}") from error

@@ -1,9 +1,11 @@
 """Calls to other services, with their failures as typed errors."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
 from meshkit.errors import DeadlinePassed, DependencyUnavailable, PeakmeshError
@@ -32,9 +34,13 @@ async def call(
 ) -> Any:
     """One unary call. Raises the typed error the peer raised, DeadlinePassed, or DependencyUnavailable."""
     try:
-        return await method(request, timeout=timeout, metadata=metadata)
+        answer = await method(request, timeout=timeout, metadata=metadata)
     except grpc.aio.AioRpcError as error:
         raise typed_error(error, dependency) from None
+    if answer is None:  # gRPC's word for bytes that are no such message
+        words = f"{dependency}: its answer cannot be read"
+        raise DependencyUnavailable(dependency, words, status=grpc.StatusCode.INTERNAL)
+    return answer
 
 
 def typed_error(error: Any, dependency: str) -> PeakmeshError:
@@ -43,7 +49,9 @@ def typed_error(error: Any, dependency: str) -> PeakmeshError:
     trailing = dict(error.trailing_metadata() or ())
     packed = trailing.get(STATUS_KEY)
     if isinstance(packed, bytes):
-        return from_status(Status.FromString(packed), dependency)
+        # Details nobody can read are as none: whatever a peer sends, its caller must be able to go on without it.
+        with suppress(DecodeError):
+            return from_status(Status.FromString(packed), dependency)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlinePassed(f"{dependency} did not answer in time")
     cut_off = str(trailing.get(CUT_OFF_KEY, ""))

@@ -42,14 +42,15 @@ def trailers(error: PeakmeshError, status: Status) -> tuple[tuple[str, str | byt
 
 
 def from_status(status: Status, dependency: str) -> PeakmeshError:
-    """The typed error a peer raised; a status without our ErrorInfo is the dependency's own failure."""
+    """The typed error a peer raised; a status without our ErrorInfo is the dependency's own failure. Raises
+    DecodeError where a part of it is not what it says."""
     info, fields, retry = details.ErrorInfo(), details.BadRequest(), details.RetryInfo()
     for part in status.details:
         for kind in (info, fields, retry):
             part.Unpack(kind)  # only where it is of that kind
     kind_of_error = BY_REASON.get(info.reason)
     if kind_of_error is None or info.domain != DOMAIN:
-        code = _CODES[status.code]
+        code = _CODES.get(status.code, StatusCode.UNKNOWN)
         return DependencyUnavailable(dependency, f"{dependency}: {code.name} {status.message}", status=code)
     if kind_of_error is InvalidFields:
         listed = [(each.field, each.description) for each in fields.field_violations]

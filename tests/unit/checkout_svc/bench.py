@@ -41,13 +41,14 @@ PAYABLE_SECONDS = 600.0
 
 @dataclass
 class FakePromotions:
-    """Stands in for the channel to promo_svc. `answer` None: nobody there."""
+    """Stands in for the channel to promo_svc. `answer` None: nobody there, told with such `trailers`."""
 
     answer: promotion_pb.QuotePromotionResponse | None = None
     asked: int = 0
     holds: dict[str, tuple[str, int]] = field(default_factory=dict)
     freed: list[tuple[str, int]] = field(default_factory=list)
     metadata: list[dict[str, Any]] = field(default_factory=list)
+    trailers: Metadata = field(default_factory=Metadata)
 
     def unary_unary(self, path: str, *_codec: Any, **_more: Any) -> Any:
         return self._free if path.endswith("/FreeHolds") else self._quote
@@ -70,7 +71,7 @@ class FakePromotions:
 
     def _there(self) -> promotion_pb.QuotePromotionResponse:
         if self.answer is None:
-            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, Metadata(), Metadata(), "nobody there")
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, Metadata(), self.trailers, "nobody there")
         copied = promotion_pb.QuotePromotionResponse()
         copied.CopyFrom(self.answer)
         return copied

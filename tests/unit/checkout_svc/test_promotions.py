@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from grpc.aio import Metadata
 
 from checkout_svc.purchase import Promotion, PromotionState, refused
 from meshkit.errors import PromotionRefused, PromotionUnavailable
+from meshkit.rpc.status import STATUS_KEY
 from tests.fakes.publisher import Acks
 from tests.unit.checkout_svc.bench import OFFER, Bench, purchase
 
@@ -55,6 +57,17 @@ async def test_without_an_answer_the_list_price_holds_or_nothing_is_sold(currenc
     with pytest.raises(PromotionUnavailable):
         await bench.place(wish(True))
     assert await bench.available() == 4
+
+
+async def test_of_words_nobody_can_read_the_list_price_holds_and_what_waits_is_freed_later() -> None:
+    bench = await Bench().open()
+    bench.promotions.trailers = Metadata((STATUS_KEY, b"\xff\xff"))
+    answer = await bench.place(wish(False))
+    assert answer.promotion.state is UNAVAILABLE
+    assert not await bench.unused.free()
+    bench.promotions.applies(250)
+    assert await bench.unused.free()
+    assert bench.promotions.freed == [(answer.order_id, 1)]
 
 
 @pytest.mark.parametrize("required", [False, True])
