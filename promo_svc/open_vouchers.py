@@ -46,7 +46,7 @@ class OpenVouchers:
         opened = await self._holds.standing(list(self._limits), "")
         if opened.keys() < self._limits.keys() and not await self._stock_is_whole():
             # What is in Kafka yet is in no row: counted now, the budget would be given twice.
-            raise DependencyUnavailable("redis", "the stock was lost: vouchers wait for `peakmesh stock rebuild`")
+            raise DependencyUnavailable("redis", "the stock was lost: vouchers wait for `peakmesh stock rebuild --all`")
         for code, limits in self._limits.items():
             if code not in opened:
                 await self._count(code, limits)
