@@ -5,7 +5,8 @@ Measured at 100,000 products: a query of one word 0.1 to 4 ms of CPU, 38 MiB, bu
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from checkout_svc.query_terms import fold, terms
@@ -47,9 +48,10 @@ class ProductIndex:
         self.vocabulary = Vocabulary(self.database)
 
     def put(self, encoded: Iterable[bytes]) -> None:
-        """Adds products or writes them over, all in one transaction. Raises ValueError on what is no product."""
+        """Adds products or writes them over, all in one transaction. Raises ValueError on what is no product, and on a
+        SKU under another number than it has: then two copies of the catalogue were read as one."""
         products = {product.product_no: product for product in map(decode, encoded)}
-        with self._transaction():
+        with _one_number_each(), self._transaction():
             names = dict(self.database.execute(_NAMES, [json.dumps(list(products))]))
             renamed = [each for no, each in products.items() if names.get(no) != each.name]
             old = [(each.product_no, names[each.product_no], each.sku) for each in renamed if each.product_no in names]
@@ -100,6 +102,14 @@ class _Transaction:
 
     def __exit__(self, failed: object, *_: object) -> None:
         self._database.execute("ROLLBACK" if failed else "COMMIT")
+
+
+@contextmanager
+def _one_number_each() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise ValueError(f"a SKU under two numbers: {error}") from error
 
 
 def shown(row: Any) -> ShownProduct:

@@ -8,8 +8,10 @@ import pytest
 from checkout_svc.catalog import MOST_WAITING, Catalog, CatalogFeed, catalog_following
 from checkout_svc.search_index import Wanted
 from checkout_svc.shown_product import Availability, StockState
-from kernel.catalog import Edition
+from kernel.catalog import Edition, encode
 from meshkit.errors import DependencyUnavailable, Overloaded
+from meshkit.lifecycle import background
+from tests.polling import eventually
 from tests.unit.checkout_svc.shelf import Shelf, product
 
 
@@ -104,6 +106,42 @@ async def test_a_copy_that_goes_while_it_is_read_is_not_taken_for_whole(shelf: S
         assert await found(catalog, "phone") == ["sku-1"]
     assert shelf.everything_reads == 2
     assert editions == []
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_copy_begun_anew_under_other_numbers_while_it_is_read_is_read_once_more(
+    shelf: Shelf, known: bool
+) -> None:
+    """sku-1 is met under two numbers: whoever follows the catalogue outlives it."""
+    drum = product(2, "drum", sku="sku-1")
+    shelf.put(product(1, "phone"))
+
+    async def renumbered(parts: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
+        """The copy that is read becomes another one behind the first part, once."""
+        async for part in parts:
+            yield part
+        if shelf.copy == "first":
+            shelf.copy = "second"
+            shelf.put(drum)
+            yield [encode(drum).encode()]
+
+    feed = CatalogFeed(
+        shelf.edition,
+        lambda: shelf.everything() if known else renumbered(shelf.everything()),
+        lambda after, upto: renumbered(shelf.changed(after, upto)),
+    )
+    async with catalog_following(feed) as catalog:
+        if known:
+            await catalog.refresh()
+            shelf.put(product(3, "bell"))
+
+        async def read_once_more() -> bool:
+            return await catalog.names(["sku-1"]) == {"sku-1": "drum"}
+
+        async with background(catalog.keep_fresh()):
+            await eventually(read_once_more)
+        assert await found(catalog, "phone") == []
+        assert await found(catalog, "drum") == ["sku-1"]
 
 
 async def test_too_many_questions_are_refused_and_none_is_forgotten(shelf: Shelf, catalog: Catalog) -> None:
