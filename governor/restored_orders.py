@@ -14,7 +14,7 @@ from kernel.order_states import OrderState, StockClass, stock_class
 from kernel.promotion_answers import applied
 from kernel.schema import orders
 from kernel.stock.restored import RestoredBucket, RestoredOrder
-from kernel.stock.results import ReservationState
+from kernel.stock.results import Mark, ReservationState
 from meshkit.errors import IllegalState
 
 _STATES = {
@@ -66,7 +66,16 @@ def _restored(row: Any) -> RestoredOrder:
         created_ms=row.accepted_ms,
         deadline_ms=row.deadline_ms,
         answer=applied(row.discount_minor) if row.discount_minor else "",
+        mark=mark_of(row.state, row.request_id),
     )
+
+
+def mark_of(state: str, request_id: str | None) -> Mark:
+    """CANCELLING for an order of which nobody may be told QUEUED: refused by a rebuild, or cancelled for want of
+    consent. That one's row has no request_id; a buyer's own cancel was of an order in the queue, and keeps it. The key
+    of a request outlives the wipe, so that a retry may be led to either."""
+    unsaid = state == OrderState.REJECTED_STALE_EPOCH or (state == OrderState.CANCELLED and request_id is None)
+    return Mark.CANCELLING if unsaid else Mark.NONE
 
 
 def reservation_of(state: str) -> ReservationState:

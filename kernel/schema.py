@@ -139,8 +139,8 @@ orders = Table(
     Column("sale_id", _ascii(IDENT), nullable=False),
     Column("sku", _ascii(IDENT), nullable=False),
     Column("user_id", _ascii(IDENT), nullable=False),
-    # NULL on REJECTED_DUPLICATE rows, which would break the unique index that the winner holds, and on those that a
-    # rebuild refused, so that their buyers may ask again.
+    # NULL on REJECTED_DUPLICATE rows, which would break the unique index that the winner holds; on those that a rebuild
+    # refused and on those cancelled for want of consent, so that their buyers may ask again.
     Column("request_id", _uuid(), nullable=True),
     Column("request_hash", _ascii(IDENT), nullable=False),
     Column("quantity", Integer, nullable=False),

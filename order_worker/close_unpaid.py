@@ -17,9 +17,17 @@ from order_worker.stock_rows import Moved
 
 
 async def close_unpaid(
-    connection: AsyncConnection, reasons: Mapping[str, str], new: OrderState, now_ms: int
+    connection: AsyncConnection,
+    reasons: Mapping[str, str],
+    new: OrderState,
+    now_ms: int,
+    *,
+    free_requests: bool = False,
 ) -> list[Moved]:
     """Moves those of `reasons` (order_id → why) that are CREATED and have no debit to `new`; returns them.
+
+    `free_requests`: of buyers who were never told QUEUED; the row keeps no request_id, by which a rebuild of the stock
+    knows that QUEUED may not be said of it.
 
     An IntegrityError 1062 means that a debit was started meanwhile: repeat the whole transaction.
     The caller moves the stock counters.
@@ -34,13 +42,12 @@ async def close_unpaid(
     bars = [_bar(row.order_id, row.currency, now_ms) for row in rows if row.order_id not in steps]
     if bars:
         await connection.execute(insert(payment_step), bars)
+    freed = {"request_id": None} if free_requests else {}
     for reason in sorted({reasons[row.order_id] for row in rows}):
         ids = [row.order_id for row in rows if reasons[row.order_id] == reason]
-        await connection.execute(
-            update(orders)
-            .where(orders.c.order_id.in_(ids), orders.c.state == OrderState.CREATED.value)
-            .values(state=new.value, reason=reason[:REASON_CHARS], updated_ms=now_ms)
-        )
+        values = {"state": new.value, "reason": reason[:REASON_CHARS], "updated_ms": now_ms} | freed
+        mine = (orders.c.order_id.in_(ids), orders.c.state == OrderState.CREATED.value)
+        await connection.execute(update(orders).where(*mine).values(values))
     return [Moved(row.order_id, row.offer_no, row.quantity, OrderState.CREATED, new) for row in rows]
 
 

@@ -8,7 +8,7 @@ from kernel.order_states import OrderState, StockClass, stock_class
 from peakmesh.event.v1.events_pb2 import AcceptedOrder
 
 Person = tuple[str, int]
-_NAMELESS = (OrderState.REJECTED_DUPLICATE, OrderState.REJECTED_STALE_EPOCH)
+_NAMELESS = (OrderState.REJECTED_DUPLICATE, OrderState.REJECTED_STALE_EPOCH, OrderState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class RowSeen:
-    """An order row the database has. `request_id` is None where it lost the request to another order."""
+    """An order row the database has. `request_id` is None where the request is not its own, or not any more."""
 
     order_id: str
     offer_no: int
@@ -63,7 +63,8 @@ class NewRow:
     @property
     def request_id(self) -> str | None:
         """NULL on the loser of a request_id, so that the unique index holds the winner alone; and on an order of a lost
-        stock, whose buyer was never told QUEUED: asking again makes an order that stands."""
+        stock, or cancelled for want of consent, whose buyer was never told QUEUED: once Redis has forgotten it, asking
+        again makes an order that stands."""
         return None if self.state in _NAMELESS else self.order.request_id
 
 

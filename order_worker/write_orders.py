@@ -56,7 +56,7 @@ async def _write(
         await connection.execute(insert(orders), [to_values(row, now_ms) for row in plan.inserts])
     reasons = {each.order.order_id: each.reason for each in batch if each.cancelled}
     closing = {order_id: reasons[order_id] for order_id in plan.cancels}
-    closed = await close_unpaid(connection, closing, OrderState.CANCELLED, now_ms)
+    closed = await close_unpaid(connection, closing, OrderState.CANCELLED, now_ms, free_requests=True)
     states |= {move.order_id: move.new for move in closed}
     refused = await _move_stock(connection, deltas(closed), plan, now_ms)
     states |= dict.fromkeys(refused, OrderState.REJECTED_OVERSOLD)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kernel.offers import Offer
 from kernel.order_ids import Slot, short_in
 from kernel.stock import keys
-from kernel.stock.results import ReservationState, check_reservation
+from kernel.stock.results import Mark, ReservationState, check_reservation
 from kernel.stock.scripts import Argument, Call
 
 # A script of 500 orders takes about 5 ms. Lua's unpack ends near 8,000 values.
@@ -18,7 +18,8 @@ HASH_DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class RestoredOrder:
-    """A reservation as its row says it. `request_id` empty: nobody may ask by it. Times in Unix ms.
+    """A reservation as its row says it. `request_id` empty: nobody may ask by it. `mark` CANCELLING where QUEUED may
+    not be said of it: a key from before may still name it. Times in Unix ms.
 
     Raises ValueError for what a reservation cannot hold.
     """
@@ -33,6 +34,7 @@ class RestoredOrder:
     created_ms: int
     deadline_ms: int
     answer: str = ""
+    mark: Mark = Mark.NONE
 
     def __post_init__(self) -> None:
         check_reservation(self.answer, self.user_id)
@@ -72,7 +74,7 @@ def _fill(slot: Slot, orders: Sequence[RestoredOrder], now_ms: int) -> Call:
         left = keys.IDEMPOTENCY_SECONDS - (now_ms - order.created_ms) // 1000 if order.request_id else 0
         names.append(keys.idempotency(*slot, order.user_id, order.request_id) if left > 0 else names[0])
         args += (short_in(slot, order.order_id), order.state, order.user_id, order.quantity, order.price_version)
-        args += (order.created_ms, order.deadline_ms, order.answer, order.request_hash[:HASH_DIGITS])
+        args += (order.created_ms, order.deadline_ms, order.mark, order.answer, order.request_hash[:HASH_DIGITS])
         args.append(max(0, min(left, keys.IDEMPOTENCY_SECONDS)))
     return Call("fill", names, args)
 

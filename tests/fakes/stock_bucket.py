@@ -160,7 +160,7 @@ def _reservation(order: RestoredOrder, epoch: int) -> Reservation:
         user_id=order.user_id,
         price_version=order.price_version,
         created_ms=order.created_ms,
-        mark=Mark.NONE,
+        mark=order.mark,
         asked_ms=order.created_ms,
         entry_id="0-0",
         entry_present=False,

@@ -1,8 +1,8 @@
 -- Loads reservations into a bucket that was wiped and is not sealed yet.
 -- KEYS stk rsv lim due, then one idm key an order
--- ARGV an order: id state user qty price_version created_ms deadline_ms answer hash idm_seconds (0: no key)
+-- ARGV an order: id state user qty price_version created_ms deadline_ms mark answer hash idm_seconds (0: no key)
 local stk, rsv, lim, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local FIXED_KEYS, FIELDS = 4, 10
+local FIXED_KEYS, FIELDS = 4, 11
 
 if redis.call('EXISTS', stk) == 1 then
   error(stk .. ' is in use: it is wiped before it is loaded')
@@ -12,12 +12,12 @@ require_type(lim, 'hash')
 require_type(due, 'zset')
 local stored, deadlines, holdings, answers = {}, {}, {}, {}
 for i = 1, #KEYS - FIXED_KEYS do
-  local id, state, user, qty, version, created, deadline, answer, hash, seconds =
+  local id, state, user, qty, version, created, deadline, mark, answer, hash, seconds =
     unpack(ARGV, (i - 1) * FIELDS + 1, i * FIELDS)
   stored[#stored + 1] = id
   stored[#stored + 1] = encode_reservation({
     state = state, qty = integer(qty, 'qty'), user = user, version = version, created = integer(created, 'created_ms'),
-    mark = '', asked = integer(created, 'created_ms'), entry = '0-0', answer = answer,
+    mark = mark, asked = integer(created, 'created_ms'), entry = '0-0', answer = answer,
   })
   decode_reservation(id, stored[#stored])
   if state == 'R' then

@@ -90,6 +90,18 @@ class RestoreSuite:
         for wish in (ann, bob):
             assert await stock.first_answer(7, 0, EPOCH + 1, wish) is None
 
+    async def test_who_was_never_told_queued_is_not_told_so_of_the_key_that_was_left(self, stock: ClockedStock) -> None:
+        await opened(stock, 5)
+        ann = request("ann")
+        assert await kinds(stock, ann) == [ReserveKind.RESERVED]
+        marked = replace(restored(stock, ann, X), request_id="", mark=Mark.CANCELLING)
+        await stock.restore(bucket_of(marked), stock.now_ms)
+        found = await stock.first_answer(7, 0, EPOCH + 1, ann)
+        assert found is not None
+        assert (found.kind, found.order_id, found.mark) == (ReserveKind.REPLAY, ann.order_id, Mark.CANCELLING)
+        assert not await stock.clear_pending(EPOCH + 1, ann.order_id)
+        assert await stock.trim(EPOCH + 1, [ann.order_id]) == [MoveKind.MOVED]
+
     async def test_a_limit_still_binds_and_counts_what_was_released_no_more(self, stock: ClockedStock) -> None:
         held, sold, gone = request("ann"), request("ann"), request("bob", quantity=2)
         orders = [restored(stock, held, R), restored(stock, sold, S), restored(stock, gone, X)]

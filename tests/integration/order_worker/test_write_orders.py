@@ -108,6 +108,8 @@ async def test_a_cancel_that_comes_second_bars_the_debit(world: World) -> None:
     assert await world.step(free.order_id, "debit") == "BARRED"
     assert await world.step(charged.order_id, "debit") == "STARTED"
     assert await world.counters(of) == (1, 0)
+    # Its buyer was never told QUEUED: the request is free again, as after a cancel that comes first.
+    assert [(await world.row(order.order_id)).request_id for order in placed] == [None, charged.request_id]
 
 
 async def test_parallel_writers_neither_oversell_nor_pass_a_limit_nor_double_a_request(world: World) -> None:

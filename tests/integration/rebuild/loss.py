@@ -17,6 +17,7 @@ from order_worker.write_results import write_results
 from peakmesh.event.v1.events_pb2 import AcceptedOrder, PaymentOutcome, PaymentResult
 from peakmesh.ops.v1 import ops_service_pb2 as pb
 from tests.integration.governor.operators import Desk, opening
+from tests.integration.order_worker.race import buyer, cancelling
 from tests.integration.order_worker.world import World, accepted, people
 from tests.polling import eventually
 from tools import devstack
@@ -86,6 +87,27 @@ class Loss:
         await self.desk.stock.outbox_delete(of.offer_no, 0, of.epoch, [each.entry_id for each in results])
         return placed
 
+    async def cancelled_unasked(self, of: Offer, *, after_its_row: bool = False) -> AcceptedOrder:
+        """Told PENDING, and asked about by nobody: what checkout's relay does then, and order_worker after it.
+        `after_its_row`: Kafka had the order all the same."""
+        [user] = people(1)
+        order = accepted(of, user)
+        reserved = await self.reserve(of, order)
+        if after_its_row:
+            await self.world.send([order])
+            await self.written([order])
+        await self.desk.stock.mark_pending(of.epoch, order.order_id)
+        assert await self.desk.stock.start_cancel(of.epoch, order.order_id, 0)
+        await self.world.send([order], cancelled=True)
+        await self.desk.stock.outbox_delete(of.offer_no, 0, of.epoch, [reserved.entry_id])
+
+        async def over() -> bool:
+            states = await self.world.states([order]), await self.world.reservations([order])
+            return states == (["CANCELLED"], "X")
+
+        await eventually(over, within=20)
+        return order
+
     async def written(self, placed: Sequence[AcceptedOrder]) -> None:
         async def check() -> bool:
             return None not in await self.world.states(placed)
@@ -102,7 +124,8 @@ class Loss:
                 for each in outcomes
             )
         await self.world.age([placed["EXPIRED"]], deadline_ms=1)
-        await self.world.send([placed["CANCELLED"]], cancelled=True)
+        cancelled = placed["CANCELLED"]
+        await cancelling(self.world)(cancelled.order_id, buyer(cancelled), "")
 
         async def ended() -> bool:
             return await self.world.states(placed.values()) == list(ENDS)

@@ -1,14 +1,18 @@
 """The same request again: QUEUED only where no cancel can follow."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from checkout_svc.purchase import Answer, Purchase
-from kernel.stock.results import Mark
+from kernel.stock.restored import RestoredBucket, RestoredOrder
+from kernel.stock.results import Mark, OfferState, ReservationState
 from meshkit.errors import PriceChanged
 from tests.fakes.publisher import Acks
 from tests.unit.checkout_svc.bench import CONSENT_MS, OFFER, Bench, purchase
+
+X = ReservationState.RELEASED
 
 
 async def pending(bench: Bench) -> tuple[Purchase, Answer]:
@@ -154,3 +158,20 @@ async def test_an_accepted_order_is_answered_after_its_price_has_changed() -> No
     assert await bench.place(wish) == first
     with pytest.raises(PriceChanged):
         await bench.place(purchase())
+
+
+async def test_a_key_that_outlived_a_rebuild_does_not_make_a_cancelled_order_queued() -> None:
+    bench = await Bench().open()
+    wish, answer = await pending(bench)
+    bench.stock.now_ms += CONSENT_MS
+    await bench.relay.relay_all()
+    assert len(bench.kafka.cancelled()) == 1
+    # As its row says it: without a request_id, since nobody was told QUEUED.
+    row = RestoredOrder(answer.order_id, X, wish.user_id, "", "h1", 1, 1, 1, 0, mark=Mark.CANCELLING)
+    newer = replace(OFFER, epoch=OFFER.epoch + 1)
+    await bench.stock.restore(RestoredBucket(newer, 0, 5, 0, 0, [row]), bench.stock.now_ms)
+    await bench.stock.set_state(OFFER.offer_no, 0, newer.epoch, OfferState.OPEN)
+    bench.registry[OFFER.sale_id, OFFER.sku] = newer
+    await bench.offers.refresh()
+    again = await bench.place(wish)
+    assert (again.order_id, again.queued) == (answer.order_id, False)

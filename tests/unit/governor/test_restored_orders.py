@@ -2,11 +2,12 @@
 
 import pytest
 
-from governor.restored_orders import spread
+from governor.restored_orders import mark_of, spread
 from governor.sale import OfferRow
 from kernel.offers import Offer
+from kernel.order_states import OrderState
 from kernel.stock.restored import RestoredOrder
-from kernel.stock.results import ReservationState
+from kernel.stock.results import Mark, ReservationState
 from meshkit.errors import IllegalState
 
 R, S, X = ReservationState.RESERVED, ReservationState.SOLD, ReservationState.RELEASED
@@ -33,3 +34,11 @@ def test_counters_that_are_not_the_sums_of_the_rows_are_refused(reserved: int, s
     row = OfferRow(OFFER, initial=20, reserved=reserved, sold=sold)
     with pytest.raises(IllegalState, match="by its rows"):
         spread(row, 4, (0, 0), [(0, order(R, 6)), (1, order(S, 3))])
+
+
+def test_queued_may_not_be_said_of_what_was_never_in_the_queue() -> None:
+    nameless = {state for state in OrderState if mark_of(state, None) is Mark.CANCELLING}
+    named = {state for state in OrderState if mark_of(state, "r") is Mark.CANCELLING}
+    assert nameless == {OrderState.CANCELLED, OrderState.REJECTED_STALE_EPOCH}
+    # A buyer's own cancel was of an order in the queue; a rebuild's refusal never has a request_id.
+    assert named == {OrderState.REJECTED_STALE_EPOCH}

@@ -74,6 +74,18 @@ def test_a_cancel_first_leaves_a_tombstone_that_the_order_meets() -> None:
     assert plan.debits() == {}
 
 
+def test_a_tombstone_leaves_its_request_to_who_asks_again() -> None:
+    """Its buyer was never told QUEUED; the retry was, by a Redis that knows nothing of the first order."""
+    first, retry = an_order(request=1), an_order(request=1)
+    tombstone = arrived(first, cancelled=True)
+    plan = plan_batch([], [tombstone, arrived(retry, 1)], LIMITS)
+    assert states(plan) == {first.order_id: OrderState.CANCELLED, retry.order_id: OrderState.CREATED}
+    requests = {row.order.order_id: row.request_id for row in plan.inserts}
+    assert requests == {first.order_id: None, retry.order_id: retry.request_id}
+    seen = replace(row_of(tombstone, OrderState.CANCELLED), request_id=None)
+    assert states(plan_batch([seen], [arrived(retry, 1)], LIMITS)) == {retry.order_id: OrderState.CREATED}
+
+
 def test_a_cancel_later_in_the_batch_never_takes_stock() -> None:
     order = an_order()
     plan = plan_batch([], [arrived(order), arrived(order, 1, cancelled=True)], LIMITS)
@@ -150,7 +162,7 @@ class Table:
             self.rows[order.order_id] = seen
         for order_id in plan.cancels:
             assert self.rows[order_id].state is OrderState.CREATED
-            self.rows[order_id] = replace(self.rows[order_id], state=OrderState.CANCELLED)
+            self.rows[order_id] = replace(self.rows[order_id], state=OrderState.CANCELLED, request_id=None)
         return plan
 
 
