@@ -107,7 +107,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         servicer = OpsServicer(_use_cases(engine, lock, settle, stock, publish, rebuild), wall_ms)
         toggles = Toggles(redis, wall_ms)
         feed = ToggleFeed(toggles, EnvoyRuntime(settings.toggles_file).write)
-        heals = (HealSales(engine, lock, settle), HealCatalog(lock, publish))
+        heals = (HealSales(engine, lock, settle), HealCatalog(lock, publish), rebuild)
         tiers = TierStore(redis, f"{os.getpid()}-{uuid4().hex[:8]}", dry_run=settings.governor_dry_run)
         parts = [
             feed.run(),

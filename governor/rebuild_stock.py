@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from governor.change_lock import ChangeLock
@@ -16,7 +17,7 @@ from governor.intake_markers import IntakeMarkers
 from governor.load_offer import LoadOffer
 from governor.ops_journal import once
 from governor.rebuild import Phase, Progress, Rebuild, RebuildState
-from governor.rebuild_table import begin, covers_all, move_offers, read_offers, read_rebuild
+from governor.rebuild_table import begin, covers_all, move_offers, read_offers, read_rebuild, read_under_way
 from governor.sale import OfferRow
 from governor.sale_stock import SaleStock
 from kernel.ops_journal import OpsCall
@@ -25,7 +26,8 @@ from meshkit.clock import wall_ms
 from meshkit.crash import crash_point
 from meshkit.db.engine import run_transaction
 from meshkit.db.errors import database_answers
-from meshkit.errors import IllegalState
+from meshkit.errors import IllegalState, PeakmeshError
+from meshkit.patience import every
 
 SLICE_SECONDS = 3.0
 POLL_SECONDS = 0.1
@@ -61,6 +63,27 @@ class RebuildStock:
             crash_point("after_rebuild_rows")
             return await self._advance(epoch)
 
+    async def run(self, seconds: float) -> None:
+        """Until cancelled, `seconds` apart; servers that are away are waited for."""
+        await every(seconds, "rebuild", self.keep_shut, PeakmeshError, SQLAlchemyError, OSError)
+
+    async def keep_shut(self) -> None:
+        """What comes back in Redis while nobody repeats the call."""
+        if await self._waiting():
+            async with self._lock.held():
+                # Read again: what was opened since must not be shut.
+                await self._stock.shut(await self._waiting())
+
+    async def _waiting(self) -> list[OfferRow]:
+        """Offers under rebuild that are not loaded yet."""
+        with database_answers():
+            async with self._engine.connect() as connection:
+                rebuild = await read_under_way(connection)
+                if rebuild is None:
+                    return []
+                numbers = rebuild.in_state(RebuildState.BEGUN) + rebuild.in_state(RebuildState.FENCED)
+                return await read_offers(connection, numbers)
+
     async def _advance(self, epoch: int) -> Progress:
         rebuild = await self._read(epoch)
         if begun := rebuild.in_state(RebuildState.BEGUN):
@@ -69,8 +92,8 @@ class RebuildStock:
                 return _progress(rebuild, Phase.DRAINING, outbox=left)
             await self._fence(rebuild, begun)
         rebuild = await self._read(epoch)
-        if rebuild.in_state(RebuildState.FENCED):
-            passed = await self._passed(epoch)
+        if fenced := rebuild.in_state(RebuildState.FENCED):
+            passed = await self._passed(rebuild, fenced)
             if passed < PARTITIONS:
                 return _progress(rebuild, Phase.CONSUMING, passed=passed, markers=PARTITIONS)
         await self._open(rebuild)
@@ -81,8 +104,7 @@ class RebuildStock:
     async def _quiet(self, rebuild: Rebuild, numbers: Sequence[int]) -> int:
         """Nothing is reserved any more; returns what Kafka has not yet of what was."""
         rows, is_of_all = await self._scope(rebuild, numbers)
-        for row in rows:
-            await self._stock.shut(row)
+        await self._stock.shut(rows)
         if is_of_all:
             await self._forget_vouchers()
         crash_point("after_rebuild_closed")
@@ -100,10 +122,14 @@ class RebuildStock:
         crash_point("after_rebuild_markers")
         await self._move(rebuild.epoch, numbers, RebuildState.FENCED)
 
-    async def _passed(self, epoch: int) -> int:
+    async def _passed(self, rebuild: Rebuild, numbers: Sequence[int]) -> int:
+        """A copy of Redis that comes back meanwhile is open in the older epoch, and what it takes comes after the
+        markers, to be refused: it is shut again at every look."""
+        rows, _ = await self._scope(rebuild, numbers)
         until = time.monotonic() + SLICE_SECONDS
         while True:
-            passed = await self._markers.passed(epoch)
+            await self._stock.shut(rows)
+            passed = await self._markers.passed(rebuild.epoch)
             if passed >= PARTITIONS or time.monotonic() > until:
                 return passed
             await asyncio.sleep(POLL_SECONDS)

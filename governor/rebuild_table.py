@@ -18,7 +18,7 @@ async def begin(connection: AsyncConnection, call: OpsCall, sale_id: str, reason
     """The epoch of a new rebuild of the sale's offers, of all where `sale_id` is empty; or of the one that is under way
     for them. Raises SaleNotFound, IllegalState. Under the ChangeLock."""
     numbers = await _offers_of(connection, sale_id)
-    under_way = await _under_way(connection)
+    under_way = await read_under_way(connection)
     if under_way is not None:
         if not under_way.offers.keys() >= set(numbers):
             words = f"the rebuild of epoch {under_way.epoch} comes first, and does not hold all of this"
@@ -43,7 +43,7 @@ async def _offers_of(connection: AsyncConnection, sale_id: str) -> list[int]:
     return numbers
 
 
-async def _under_way(connection: AsyncConnection) -> Rebuild | None:
+async def read_under_way(connection: AsyncConnection) -> Rebuild | None:
     """At most one at a time."""
     query = select(stock_rebuild.c.epoch).where(stock_rebuild.c.state != RebuildState.DONE.value).limit(1)
     epoch = await connection.scalar(query)

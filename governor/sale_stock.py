@@ -1,5 +1,7 @@
 """The Redis side of a sale: counters, state, and the registry that checkout reads."""
 
+from collections.abc import Sequence
+
 from redis.asyncio import Redis
 
 from governor.sale import OfferRow, Sale, SaleState, SaleView, Units
@@ -52,12 +54,12 @@ class SaleStock:
                 if not await self._stock.set_state(number, bucket, epoch, state, only_from):
                     raise _other_epoch(row)
 
-    async def shut(self, row: OfferRow) -> None:
-        """Whatever Redis still has of it, in whatever epoch, takes no more orders until it is rebuilt."""
-        for bucket in range(row.offer.buckets):
-            found = await self._stock.counters(row.offer.offer_no, bucket)
-            if found is not None:
-                await self._stock.set_state(row.offer.offer_no, bucket, found.epoch, OfferState.REBUILDING)
+    async def shut(self, rows: Sequence[OfferRow]) -> None:
+        """Whatever Redis still has of them, in whatever epoch, takes no more orders until it is rebuilt."""
+        slots = [(row.offer.offer_no, bucket) for row in rows for bucket in range(row.offer.buckets)]
+        for slot, found in zip(slots, await self._stock.counters_of(slots), strict=True):
+            if found is not None and found.state is not OfferState.REBUILDING:
+                await self._stock.set_state(*slot, found.epoch, OfferState.REBUILDING)
 
     async def undelivered(self, row: OfferRow) -> int:
         """Orders that checkout's relay has still to bring to Kafka, counted up to 1,000 a bucket. It deletes entries
