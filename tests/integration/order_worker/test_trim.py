@@ -2,6 +2,7 @@
 
 import pytest
 
+from kernel.payment_steps import TAKING_BACK
 from meshkit.clock import wall_ms
 from order_worker.apply_standings import apply_standings
 from order_worker.trim_reservations import trim_reservations
@@ -40,3 +41,26 @@ async def test_only_what_is_over_for_good_is_trimmed(world: World, back: str) ->
     assert (counters.available, counters.reserved, counters.sold, counters.trimmed) == (6, 2, 2, 1)
     assert snapshot.sold + counters.trimmed == counters.sold
     assert await world.counters(of) == (1, 2)
+
+
+async def test_a_cancel_done_a_day_late_gives_its_unit_back(world: World) -> None:
+    """The carrier was away; all its steps are DONE, and REFUNDED waits in Kafka."""
+    of = await world.open_offer(units=10)
+    refused, late = placed = await world.reserve(of, people(2))
+    await world.write(placed)
+    settled = [result(order.order_id, PaymentOutcome.PAYMENT_OUTCOME_SETTLED) for order in placed]
+    await apply_standings(world.stock, await write_results(world.engine, settled, wall_ms()))
+    for order, ends in ((refused, {"unbook": "FAILED"}), (late, dict.fromkeys(TAKING_BACK, "DONE"))):
+        for step, state in ends.items():
+            await world.start_step(order.order_id, step)
+            await world.end_step(order.order_id, step, state)
+    await trim_reservations(world.engine, world.stock, wall_ms() + LATER_MS)
+    assert await world.reservations(placed) == "-S"
+    refunded = [result(late.order_id, PaymentOutcome.PAYMENT_OUTCOME_REFUNDED)]
+    await apply_standings(world.stock, await write_results(world.engine, refunded, wall_ms()))
+    counters = await world.stock.counters(of.offer_no, 0)
+    assert counters is not None
+    assert (counters.available, counters.reserved, counters.sold, counters.trimmed) == (9, 0, 1, 1)
+    assert await world.counters(of) == (0, 1)
+    await trim_reservations(world.engine, world.stock, wall_ms() + LATER_MS)
+    assert await world.reservations(placed) == "--"
