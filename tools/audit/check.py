@@ -1,6 +1,6 @@
 """Runs the invariants over the facts. What could not be read makes its invariants `unknown`, never `holds`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,16 @@ def _always(*_: Any) -> bool:
     return True
 
 
+def _nothing(*_: Any) -> Iterator[str]:
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Invariant:
     """`needs` names the facts it reads; `violations` yields one sentence a violation.
 
-    `applies`, given the facts it reads: whether there is anything that could break it.
+    `applies`, given the facts it reads: whether there is anything that could break it. `notes`: what whoever reads the
+    verdict must know, and what breaks nothing.
     """
 
     name: str
@@ -26,6 +31,7 @@ class Invariant:
     needs: tuple[str, ...]
     violations: Callable[..., Iterator[str]]
     applies: Callable[..., bool] = _always
+    notes: Callable[..., Iterator[str]] = _nothing
 
 
 def check(facts: Facts, invariants: Iterable[Invariant]) -> AuditReport:
@@ -42,10 +48,15 @@ def _line(facts: Facts, invariant: Invariant) -> AuditLine:
     if not invariant.applies(*sources):
         return AuditLine(invariant.name, Verdict.NOT_APPLICABLE, invariant.title)
     found = list(invariant.violations(facts, *sources))
-    if not found:
-        return AuditLine(invariant.name, Verdict.HOLDS, invariant.title)
+    verdict = Verdict.VIOLATED if found else Verdict.HOLDS
+    told = [_shown(found)] if found else []
+    return AuditLine(invariant.name, verdict, invariant.title, "; ".join([*told, *invariant.notes(facts, *sources)]))
+
+
+def _shown(found: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
     more = f" (and {len(found) - SHOWN} more)" if len(found) > SHOWN else ""
-    return AuditLine(invariant.name, Verdict.VIOLATED, invariant.title, "; ".join(found[:SHOWN]) + more)
+    return "; ".join(found[:SHOWN]) + more
 
 
 def _is_unread(source: Any) -> bool:

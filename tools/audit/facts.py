@@ -122,11 +122,15 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class Log:
-    """The Kafka side: every order published, dead letters, and what each group has not committed yet."""
+    """The Kafka side: every order published, dead letters, and what each group has not committed yet.
+
+    `foreign`: topic/partition/offset of records among the orders that are none.
+    """
 
     published: Sequence[Published]
     dead_letters: Sequence[DeadLetter]
     lag: Mapping[str, int]
+    foreign: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,13 @@ INVARIANTS = (
     Invariant("I8", "the provider's ledger balances", ("journal",), money.balanced),
     Invariant("I9", "reservations follow the rows", ("database", "buckets"), stock.followed),
     Invariant("I10", "nobody has more than the limit", ("database",), stock.within_limit),
-    Invariant("I11", "nothing is left in outbox, queue or DLQ", ("database", "buckets", "log"), orders.drained),
+    Invariant(
+        "I11",
+        "nothing is left in outbox, queue or DLQ",
+        ("database", "buckets", "log"),
+        orders.drained,
+        notes=orders.foreign,
+    ),
     Invariant("I12", "charged what was owed", ("database", "journal"), money.priced),
     Invariant(
         "I13",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from kernel.order_states import TERMINAL_STATES, OrderState
 from kernel.payment_steps import STARTED, STUCK, TAKING_BACK
+from tools.audit.check import SHOWN
 from tools.audit.facts import Bucket, Database, Facts, Log
 
 
@@ -62,3 +63,9 @@ def drained(facts: Facts, database: Database, buckets: Mapping[tuple[int, int], 
         row = database.orders.get(letter.order_id)
         if row and row.state not in TERMINAL_STATES and not (row.state == "PAID" and letter.order_id in stuck):
             yield f"dead letter of {letter.order_id} on {letter.topic}, and its row is {row.state}"
+
+
+def foreign(_facts: Facts, _database: Database, _buckets: Mapping[tuple[int, int], Bucket], log: Log) -> Iterator[str]:
+    """order_worker dead-letters them: they stand for no order, and break nothing."""
+    if log.foreign:
+        yield f"records that are no order: {len(log.foreign)}, {', '.join(log.foreign[:SHOWN])}"

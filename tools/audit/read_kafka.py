@@ -5,6 +5,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from google.protobuf.message import DecodeError
 
 from kernel.topics import GROUPS, ORDERS_INTAKE, dlq_topic
 from peakmesh.event.v1.events_pb2 import OrderIntake
@@ -18,10 +19,10 @@ DEAD = tuple(dlq_topic(topic) for topic in READ_TOPICS)
 async def read_log(bootstrap: str, offers: frozenset[int]) -> Log:
     """Reads the intake log from its beginning to its present end, keeping the records of `offers`."""
     async with reader(bootstrap) as consumer:
-        published = [each async for raw in _records(consumer, [ORDERS_INTAKE]) if (each := _published(raw, offers))]
+        published, foreign = await sorted_out(_records(consumer, [ORDERS_INTAKE]), offers)
         letters = [_letter(raw) async for raw in _records(consumer, DEAD)]
         ends = await _ends(consumer, READ_TOPICS)
-    return Log(published, letters, await _lag(bootstrap, ends))
+    return Log(published, letters, await _lag(bootstrap, ends), foreign)
 
 
 async def _ends(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> dict[TopicPartition, int]:
@@ -34,17 +35,28 @@ async def _records(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> AsyncIt
         yield raw
 
 
+async def sorted_out(raws: AsyncIterator[Any], offers: frozenset[int]) -> tuple[list[Published], list[str]]:
+    """The orders of `offers` among these records, and topic/partition/offset of those that are no order at all."""
+    published: list[Published] = []
+    foreign: list[str] = []
+    async for raw in raws:
+        try:
+            found = _published(raw, offers)
+        except DecodeError:
+            foreign.append(f"{raw.topic}/{raw.partition}/{raw.offset}")
+        else:
+            published += [found] if found else []
+    return published, foreign
+
+
 def _published(raw: Any, offers: frozenset[int]) -> Published | None:
-    """None for fences, other sales' records and foreign bytes (those reach the DLQ, and I11 looks there)."""
-    try:
-        intake = OrderIntake.FromString(raw.value or b"")
-    except ValueError:
-        return None
+    """None for fences and other sales' records. Raises DecodeError for foreign bytes."""
+    intake = OrderIntake.FromString(raw.value or b"")
     kind = intake.WhichOneof("body")
-    if kind not in ("accepted", "cancelled"):
-        return None
+    if kind is None:
+        raise DecodeError("an OrderIntake without a body")
     order = intake.accepted if kind == "accepted" else intake.cancelled.order
-    if order.offer_no not in offers:
+    if kind == "fence" or order.offer_no not in offers:
         return None
     return Published(order.order_id, order.offer_no, order.request_hash, order.discount_minor, kind == "cancelled")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aiokafka.errors import KafkaError
+from google.protobuf.message import DecodeError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,7 +29,8 @@ from tools.audit.report import AuditReport
 T = TypeVar("T")
 # Longer than a batch of any worker and the outbox relay's 2 s; what is younger may be on its way.
 LIVE_GRACE_MS = 30_000
-_FAILURES = (OSError, RedisError, SQLAlchemyError, KafkaError, sqlite3.Error, ValueError, KeyError, TimeoutError)
+_SERVERS = (OSError, TimeoutError, RedisError, SQLAlchemyError, KafkaError, sqlite3.Error)
+FAILURES = (*_SERVERS, DecodeError, ValueError, KeyError)
 
 
 async def run_audit(
@@ -59,7 +61,7 @@ async def run_audit(
 async def _attempt(reading: Awaitable[T]) -> T | Unread:
     try:
         return await reading
-    except _FAILURES as error:
+    except FAILURES as error:
         return Unread(f"{type(error).__name__}: {error}".splitlines()[0][:200])
 
 
@@ -86,7 +88,7 @@ def _journal(path: Path, read: Read | Unread) -> Journal | Unread:
     offers = frozenset(offer.offer_no for offer in read[0].offers)
     try:
         return read_journal(path, lambda order_id: _offer_no(order_id) in offers)
-    except _FAILURES as error:
+    except FAILURES as error:
         return Unread(f"{path.name}: {error}")
 
 
@@ -102,7 +104,7 @@ def _queued(histories: Sequence[Path]) -> frozenset[str] | Unread:
         return Unread("no client history was given")
     try:
         return read_queued(histories)
-    except _FAILURES as error:
+    except FAILURES as error:
         return Unread(str(error))
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiokafka.errors import KafkaError
+from google.protobuf.message import DecodeError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,7 +21,7 @@ from tools.audit.trace_kafka import read_records
 from tools.audit.trace_redis import read_reservation
 from tools.audit.trace_rows import read_rows
 
-_FAILURES = (OSError, PeakmeshError, RedisError, SQLAlchemyError, KafkaError, sqlite3.Error, TimeoutError)
+FAILURES = (OSError, PeakmeshError, RedisError, SQLAlchemyError, KafkaError, DecodeError, sqlite3.Error, TimeoutError)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ async def trace_order(settings: ProcessSettings, order_id: str) -> Trace:
     for source, work in reading.items():
         try:
             events += await work
-        except _FAILURES as error:
+        except FAILURES as error:
             unread[source] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
     return Trace(order_id, sorted(events, key=lambda event: event.at_ms), unread)
 

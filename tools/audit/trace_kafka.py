@@ -5,6 +5,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
+from google.protobuf.message import DecodeError
 
 from kernel.order_ids import made_ms
 from kernel.topics import ORDERS_CREATED, ORDERS_INTAKE, PAYMENTS_RESULTS, TOPICS
@@ -21,7 +22,7 @@ async def read_records(bootstrap: str, order_id: str) -> list[Event]:
     key = order_id.encode()
     async with reader(bootstrap) as consumer:
         starts = await _starts(consumer, key, made_ms(order_id) - MARGIN_MS)
-        return [_event(raw) async for raw in read_to_end(consumer, starts) if raw.key == key]
+        return [event_of(raw) async for raw in read_to_end(consumer, starts) if raw.key == key]
 
 
 async def _starts(consumer: AIOKafkaConsumer, key: bytes, since_ms: int) -> dict[TopicPartition, int]:
@@ -33,7 +34,7 @@ async def _starts(consumer: AIOKafkaConsumer, key: bytes, since_ms: int) -> dict
     return {place: at.offset for place, at in found.items() if at is not None}
 
 
-def _event(raw: Any) -> Event:
+def event_of(raw: Any) -> Event:
     headers = {name: value.decode("utf-8", "replace") for name, value in raw.headers or ()}
     moved = [f"{name} {headers[name]}" for name in ("origin", "attempt", "error") if name in headers]
     place = f"partition {raw.partition} offset {raw.offset}"
@@ -45,7 +46,7 @@ def _what(raw: Any) -> str:
         if raw.topic == topic or raw.topic.startswith(f"{topic}."):
             try:
                 return said(raw.value or b"")
-            except ValueError:
+            except DecodeError:
                 return "bytes that do not decode"
     return "a record"
 

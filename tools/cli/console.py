@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import typer
+from google.protobuf.message import DecodeError
 from rich.console import Console
 from rich.table import Table
 
@@ -34,7 +35,7 @@ def told() -> Iterator[None]:
         fail(f"{error.reason}: {error.message}; does the mesh run? `peakmesh status` tells")
     except PeakmeshError as error:
         fail(f"{error.reason}: {error.message}")
-    except (DevstackError, GeneratorError, FileNotFoundError, ValueError, TimeoutError) as error:
+    except (DevstackError, GeneratorError, FileNotFoundError, DecodeError, ValueError, TimeoutError) as error:
         fail(str(error) or type(error).__name__)
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(130) from None

@@ -11,6 +11,7 @@ from peakmesh.event.v1.events_pb2 import AcceptedOrder, OrderCreated, PaymentOut
 from tests.integration.order_worker.world import OVER, World, accepted, people
 from tests.polling import eventually
 from tools import devstack
+from tools.audit.run import run_audit
 from tools.devstack.spec import Mesh
 
 WORKER = "order_worker"
@@ -123,6 +124,9 @@ async def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(worker: Mesh
     assert (topic, partition.isdigit(), offset.isdigit()) == (ORDERS_INTAKE, True, True)
     assert letters["no-1"].keys() >= {"error", "attempt"}
     assert not {order.order_id for order in placed} & letters.keys()
+    report = await run_audit(world.settings, of.sale_id)
+    [drain] = [line.detail for line in report.lines if line.invariant == "I11"]
+    assert f"{ORDERS_INTAKE}/" in drain.partition("records that are no order: ")[2], drain
     assert await world.counters(of) == (50, 0)
 
 
