@@ -31,6 +31,7 @@ class OrderRow:
     unit_price_minor: int
     price_version: int
     sku: str
+    currency: str
     discount_minor: int
     shipping_minor: int | None
     voucher_code: str
@@ -84,13 +85,25 @@ class Published:
 
 @dataclass(frozen=True)
 class Debit:
-    """A debit in the provider's own journal; `refunded` where its money went back."""
+    """A debit that took money, as the provider's table of debits has it; `refunded` where it says so there."""
 
     order_id: str
-    state: str
     user_id: str
     amount_minor: int
+    currency: str
     refunded: bool
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Money that moved under a key of an order, by the ledger's entries: `kind` debit, refund or void; above zero in
+    the direction of its kind. Without a buyer's entry `user_id` and `currency` are empty."""
+
+    order_id: str
+    kind: str
+    user_id: str
+    amount_minor: int
+    currency: str
 
 
 @dataclass(frozen=True)
@@ -104,9 +117,11 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Journal:
-    """`debits`: those that moved money. `quotes`: shipping, minor units. `settled`: steps journalled after a debit;
-    `taken_back`: those of them that were cancelled, credited or revoked, or barred before they came."""
+    """`transfers`: what the ledger says was moved; `debits`: what the provider's own table says of it. `quotes`:
+    shipping, minor units. `settled`: steps journalled after a debit; `taken_back`: those of them that were cancelled,
+    credited or revoked, or barred before they came."""
 
+    transfers: Sequence[Transfer]
     debits: Sequence[Debit]
     ledger: Ledger
     quotes: Mapping[str, int]

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from tools.audit.facts import Debit, Journal, Ledger
+from kernel.payment_steps import DEBIT
+from tools.audit.facts import Debit, Journal, Ledger, Transfer
 
 _SETTLING = {
     "booking": "SELECT key FROM bookings",
@@ -25,6 +26,7 @@ def read_journal(path: Path, ours: Callable[[str], bool]) -> Journal:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as books:
         books.execute("BEGIN")
         return Journal(
+            transfers=[moved for moved in _transfers(books) if ours(moved.order_id)],
             debits=[debit for debit in _debits(books) if ours(debit.order_id)],
             ledger=_ledger(books),
             quotes={_order_of(key): price for key, price in books.execute("SELECT key, price_minor FROM quotes")},
@@ -46,11 +48,23 @@ def _by_order(books: sqlite3.Connection, queries: Mapping[str, str]) -> dict[str
     return {order_id: frozenset(steps) for order_id, steps in found.items()}
 
 
+def _transfers(books: sqlite3.Connection) -> Iterator[Transfer]:
+    moved = books.execute(
+        "SELECT key, kind, account, amount_minor, currency FROM transfers"
+        " LEFT JOIN entries ON entries.transfer_id = transfers.transfer_id AND account LIKE 'user:%'"
+        " WHERE kind IN ('debit', 'refund', 'void')"
+    )
+    for key, kind, account, amount, currency in moved:
+        way = -1 if kind == DEBIT else 1
+        yield Transfer(_order_of(key), kind, (account or "").removeprefix("user:"), way * (amount or 0), currency or "")
+
+
 def _debits(books: sqlite3.Connection) -> Iterator[Debit]:
-    rows = books.execute("SELECT key, state, user_id, amount_minor, transfer_id, refund_transfer_id FROM debits")
-    for key, state, user, amount, transfer, refund in rows:
-        if transfer:
-            yield Debit(_order_of(key), state, user, amount, refunded=bool(refund))
+    rows = books.execute(
+        "SELECT key, user_id, amount_minor, currency, refund_transfer_id FROM debits WHERE transfer_id <> ''"
+    )
+    for key, user, amount, currency, refund in rows:
+        yield Debit(_order_of(key), user, amount, currency, refunded=bool(refund))
 
 
 def _ledger(books: sqlite3.Connection) -> Ledger:

@@ -33,7 +33,7 @@ from peakmesh.event.v1.events_pb2 import AcceptedOrder, OrderCreated, PaymentOut
 from tests.fakes.payment import SHIPPING, FakeProviders
 from tests.fakes.payment import World as Tape
 from tests.integration.order_worker.world import World
-from tools.audit.facts import Debit, Facts, Journal, Ledger, Log, Published
+from tools.audit.facts import Debit, Facts, Journal, Ledger, Log, Published, Transfer
 from tools.audit.read_redis import read_buckets
 from tools.audit.read_sql import read_database
 
@@ -183,10 +183,14 @@ class Race:
 
     def _books(self, placed: list[AcceptedOrder]) -> Journal:
         owner = {each.order_id: each.user_id for each in placed}
-        debits = [
-            Debit(order_id, "DONE", owner[order_id], amount, refunded=self.providers.net(order_id) == 0)
+        transfers = [
+            Transfer(order_id, kind, owner[order_id], abs(amount), "EUR")
             for order_id, kind, amount in self.providers.moved
-            if kind == "debit"
+        ]
+        debits = [
+            Debit(each.order_id, each.user_id, each.amount_minor, "EUR", self.providers.net(each.order_id) == 0)
+            for each in transfers
+            if each.kind == "debit"
         ]
         settled = {order_id: frozenset(self.providers.kept(order_id)) for order_id in owner}
-        return Journal(debits, Ledger([], [], []), dict.fromkeys(owner, SHIPPING), settled)
+        return Journal(transfers, debits, Ledger([], [], []), dict.fromkeys(owner, SHIPPING), settled)

@@ -1,6 +1,6 @@
 """A small mesh after a sale, as the audit sees it: one order paid, one failed, eight units left."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from tools.audit.facts import (
     Published,
     Reservation,
     StepRow,
+    Transfer,
     VoucherBook,
 )
 from tools.audit.money import SETTLING
@@ -36,6 +37,7 @@ def row(order_id: str, state: str, **changes: Any) -> OrderRow:
         unit_price_minor=1000,
         price_version=1,
         sku="phone",
+        currency="EUR",
         discount_minor=0,
         shipping_minor=500,
         voucher_code="",
@@ -82,12 +84,23 @@ def log(**changes: Any) -> Log:
 
 
 def debit(order_id: str = PAID, **changes: Any) -> Debit:
-    return replace(Debit(order_id, "DONE", f"user-of-{order_id}", 2500, refunded=False), **changes)
+    return replace(Debit(order_id, f"user-of-{order_id}", 2500, "EUR", refunded=False), **changes)
+
+
+def transfer(kind: str = "debit", order_id: str = PAID, **changes: Any) -> Transfer:
+    return replace(Transfer(order_id, kind, f"user-of-{order_id}", 2500, "EUR"), **changes)
 
 
 def journal(**changes: Any) -> Journal:
-    base = Journal(debits=[debit()], ledger=Ledger([], [], []), quotes={PAID: 500}, settled={PAID: SETTLING})
-    return replace(base, **changes)
+    """With the transfers that its debits tell of."""
+    base = Journal([], debits=[debit()], ledger=Ledger([], [], []), quotes={PAID: 500}, settled={PAID: SETTLING})
+    made = replace(base, **changes)
+    return made if "transfers" in changes else replace(made, transfers=_transfers(made.debits))
+
+
+def _transfers(debits: Sequence[Debit]) -> list[Transfer]:
+    kinds = [(kind, each) for each in debits for kind in ("debit", *["refund"] * each.refunded)]
+    return [Transfer(each.order_id, kind, each.user_id, each.amount_minor, each.currency) for kind, each in kinds]
 
 
 def book(**changes: Any) -> VoucherBook:
