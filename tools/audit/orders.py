@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 
-from kernel.order_states import TERMINAL_STATES, OrderState
+from kernel.order_states import FAILED_STATES, TERMINAL_STATES, OrderState
 from kernel.payment_steps import STARTED, STUCK, TAKING_BACK
 from tools.audit.check import SHOWN
 from tools.audit.facts import Bucket, Database, Facts, Log
 
+# Of an accepted order nobody but its buyer, its time or its payment may make an end.
+REFUSED_STATES = FAILED_STATES - {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.PAYMENT_FAILED}
+
 
 def kept(facts: Facts, database: Database, log: Log, queued: frozenset[str]) -> Iterator[str]:
-    """I4: every order answered QUEUED, and every published one, has its row; none such was cancelled unasked.
+    """I4: every order answered QUEUED, and every published one, has its row; none was cancelled unasked, nor refused.
 
-    That it has *exactly* one is the primary key's work: the rows are keyed by order_id.
+    That it has *exactly* one is the primary key's work: the rows are keyed by order_id. A refusal may be the database's
+    right answer to a Redis that came back older than it was; whoever was told QUEUED by it was told wrong all the same.
     """
     cancelled = {each.order_id for each in log.published if each.cancelled}
     for order_id in queued - database.orders.keys():
@@ -19,6 +23,9 @@ def kept(facts: Facts, database: Database, log: Log, queued: frozenset[str]) -> 
     for order_id in queued & cancelled:
         if order_id in database.orders and database.orders[order_id].state == OrderState.CANCELLED:
             yield f"order {order_id} was answered QUEUED and cancelled for want of consent"
+    for order_id in queued & database.orders.keys():
+        if database.orders[order_id].state in REFUSED_STATES:
+            yield f"order {order_id} was answered QUEUED and is {database.orders[order_id].state}"
     if not facts.live:
         for order_id in {each.order_id for each in log.published} - database.orders.keys():
             yield f"order {order_id} was published and has no row"

@@ -62,6 +62,13 @@ BREAKS = {
         ),
         {"I4"},
     ),
+    **{
+        f"answered QUEUED and {state}": (
+            facts(database=database(orders={PAID: row(PAID, "TO_SHIP"), FAILED: row(FAILED, state)})),
+            {"I4"},
+        )
+        for state in ("REJECTED_OVERSOLD", "REJECTED_LIMIT", "REJECTED_DUPLICATE", "REJECTED_STALE_EPOCH", "FAILED_DLQ")
+    },
     "a phantom row": (facts(log=log(published=[Published(PAID, 1, f"hash-of-{PAID}")])), {"I5"}),
     "a row with another body": (
         facts(log=log(published=[Published(PAID, 1, "other"), Published(FAILED, 1, f"hash-of-{FAILED}")])),
@@ -131,6 +138,16 @@ def test_a_dead_letter_of_an_order_that_goes_on_is_red() -> None:
     orders = {PAID: row(PAID, "PAID"), FAILED: row(FAILED, "PAYMENT_FAILED")}
     world = facts(database=database(orders=orders), log=log(dead_letters=[DeadLetter("orders.created.dlq", PAID)]))
     assert "I11" in violated(world)
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "EXPIRED", "PAYMENT_FAILED"])
+def test_an_end_that_an_accepted_order_may_take_holds(state: str) -> None:
+    assert violated(facts(database=database(orders={PAID: row(PAID, "TO_SHIP"), FAILED: row(FAILED, state)}))) == set()
+
+
+def test_a_refused_order_whose_buyer_was_told_nothing_holds() -> None:
+    orders = {PAID: row(PAID, "TO_SHIP"), FAILED: row(FAILED, "REJECTED_STALE_EPOCH")}
+    assert violated(facts(database=database(orders=orders), queued=frozenset({PAID}))) == set()
 
 
 def test_a_trimmed_reservation_stays_in_its_buyers_limit() -> None:
