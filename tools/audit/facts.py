@@ -180,7 +180,11 @@ class Unread:
 
 @dataclass(frozen=True)
 class Facts:
-    """`queued`: order_ids a client was answered QUEUED for. `grace_ms` 0: the mesh is quiet, nothing is in flight."""
+    """`queued`: order_ids a client was answered QUEUED for. `grace_ms` 0: the mesh is quiet, nothing is in flight.
+
+    `moved`: order_ids whose rows moved within the grace, or since: SQL is read before the other systems, which may know
+    of a later move.
+    """
 
     database: Database | Unread
     buckets: Mapping[tuple[int, int], Bucket] | Unread
@@ -190,12 +194,17 @@ class Facts:
     vouchers: Mapping[str, VoucherBook] | Unread
     now_ms: int
     grace_ms: int = 0
+    moved: frozenset[str] = frozenset()
     outbox_bound_ms: int = 10_000
 
     @property
     def live(self) -> bool:
         return self.grace_ms > 0
 
-    def settled(self, row_ms: int) -> bool:
-        """Old enough that every system must agree on it."""
-        return row_ms <= self.now_ms - self.grace_ms
+    def old(self, at_ms: int) -> bool:
+        """Enough that every system must agree on it."""
+        return at_ms <= self.now_ms - self.grace_ms
+
+    def settled(self, row: OrderRow) -> bool:
+        """The row has stood long enough, and still did after every system was read."""
+        return self.old(row.updated_ms) and row.order_id not in self.moved

@@ -20,7 +20,7 @@ def charged_once(facts: Facts, database: Database, journal: Journal) -> Iterator
     moved = _by_order(journal.transfers)
     listed = _by_order(journal.debits)
     for order_id, row in database.orders.items():
-        if facts.settled(row.updated_ms):
+        if facts.settled(row):
             yield from _misjudged(row, moved[order_id])
             yield from _misbooked(order_id, moved[order_id], listed[order_id])
     yield from _misplaced(facts, database, journal)
@@ -76,7 +76,7 @@ def _misplaced(facts: Facts, database: Database, journal: Journal) -> Iterator[s
         if step.state == STUCK and step.step in _TAKES_BACK:
             stuck[step.order_id].add(_TAKES_BACK[step.step])
     for order_id, row in database.orders.items():
-        if not facts.settled(row.updated_ms):
+        if not facts.settled(row):
             continue
         has = journal.settled.get(order_id, frozenset()) - journal.taken_back.get(order_id, frozenset())
         if row.state == OrderState.TO_SHIP and SETTLING - has:
@@ -100,7 +100,7 @@ def priced(facts: Facts, database: Database, journal: Journal) -> Iterator[str]:
         if price != row.unit_price_minor:
             yield f"order {order_id} has price {row.unit_price_minor}, catalogue version {row.price_version} {price}"
         charged = [each.amount_minor for each in moved[order_id] if each.kind == DEBIT]
-        if row.state not in SOLD_STATES or not facts.settled(row.updated_ms) or not charged:
+        if row.state not in SOLD_STATES or not facts.settled(row) or not charged:
             continue
         quoted = journal.quotes.get(order_id)
         if quoted is None or quoted != row.shipping_minor:

@@ -21,6 +21,13 @@ async def read_database(engine: AsyncEngine, sale_id: str | None) -> tuple[Datab
             return await _read(connection, sale_id)
 
 
+async def read_moved(engine: AsyncEngine, since_ms: int) -> frozenset[str]:
+    """Orders whose rows have moved since then."""
+    query = select(schema.orders.c.order_id).where(schema.orders.c.updated_ms >= since_ms)
+    async with engine.connect() as connection:
+        return frozenset((await connection.execute(query)).scalars())
+
+
 async def _read(connection: AsyncConnection, sale_id: str | None) -> tuple[Database, dict[int, int]]:
     offers = [OfferRow(*row) for row in await _select(connection, _OFFER, schema.offer, sale_id)]
     orders = [OrderRow(*row) for row in await _select(connection, _ORDER, schema.orders, sale_id)]

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from google.protobuf.message import DecodeError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.order_ids import offer_of
 from meshkit.db.engine import database
@@ -22,7 +24,7 @@ from tools.audit.read_history import read_queued
 from tools.audit.read_journal import read_journal
 from tools.audit.read_kafka import read_log
 from tools.audit.read_redis import now_ms, read_buckets
-from tools.audit.read_sql import read_database
+from tools.audit.read_sql import read_database, read_moved
 from tools.audit.read_vouchers import read_vouchers
 from tools.audit.report import AuditReport
 
@@ -55,7 +57,15 @@ async def run_audit(
             now_ms=0 if isinstance(clock, Unread) else clock,
             grace_ms=LIVE_GRACE_MS if live else 0,
         )
+        if live:
+            facts = await _without_moved(engine, facts)
     return check(facts, INVARIANTS)
+
+
+async def _without_moved(engine: AsyncEngine, facts: Facts) -> Facts:
+    """Read last. What cannot be read again may have moved, all of it."""
+    moved = await _attempt(read_moved(engine, facts.now_ms - facts.grace_ms))
+    return replace(facts, database=moved) if isinstance(moved, Unread) else replace(facts, moved=moved)
 
 
 async def _attempt(reading: Awaitable[T]) -> T | Unread:

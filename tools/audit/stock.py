@@ -1,11 +1,13 @@
 """Invariants of stock: conserved in Redis, in the database, and between the two."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from kernel.order_states import OPEN_STATES, SOLD_STATES
-from tools.audit.facts import UNSOLD_STATES, Bucket, Database, Facts
+from kernel.order_states import OPEN_STATES, SOLD_STATES, OrderState
+from tools.audit.facts import UNSOLD_STATES, Bucket, Database, Facts, OrderRow
 
 Buckets = Mapping[tuple[int, int], Bucket]
+MISSING = "missing"
 
 
 def conserved(facts: Facts, database: Database, buckets: Buckets) -> Iterator[str]:
@@ -43,10 +45,10 @@ def counted(facts: Facts, database: Database, buckets: Buckets) -> Iterator[str]
             yield f"{place}: sold is {has.sold}, reservations sum to {held['S']} and {has.trimmed} were trimmed"
         yield from _miscounted(place, has)
         for order_id, each in has.reservations.items():
-            if each.state != "R" or order_id in has.outbox_ms or not facts.settled(each.created_ms):
+            if each.state != "R" or order_id in has.outbox_ms or not facts.old(each.created_ms):
                 continue
             row = database.orders.get(order_id)
-            if row is None or (row.state not in OPEN_STATES and facts.settled(row.updated_ms)):
+            if row is None or (row.state not in OPEN_STATES and facts.settled(row)):
                 yield f"reservation {order_id} is held, but its row is {row.state if row else 'missing'}"
 
 
@@ -78,16 +80,30 @@ def snapshot(_: Facts, database: Database) -> Iterator[str]:
 
 
 def followed(facts: Facts, database: Database, buckets: Buckets) -> Iterator[str]:
-    """I9: a failed order holds no stock; a paid one is sold, or trimmed."""
-    for has in buckets.values():
-        for order_id, each in has.reservations.items():
-            row = database.orders.get(order_id)
-            if row is None or not facts.settled(row.updated_ms):
-                continue
-            if row.state in UNSOLD_STATES and each.state != "X":
-                yield f"order {order_id} is {row.state}, its reservation {each.state}"
-            if row.state in SOLD_STATES and each.state != "S":
-                yield f"order {order_id} is {row.state}, its reservation {each.state}"
+    """I9: an open order holds its stock, a failed one none; a paid one is sold, or trimmed once it is done."""
+    held = {order_id: each for has in buckets.values() for order_id, each in has.reservations.items()}
+    known = {offer for offer, _ in buckets}
+    trimmed: Counter[int] = Counter()
+    for order_id, row in database.orders.items():
+        # Without any bucket its offer's stock is lost, which I1 tells.
+        if row.offer_no not in known or not facts.settled(row):
+            continue
+        state = held[order_id].state if order_id in held else MISSING
+        if row.state == OrderState.TO_SHIP and state == MISSING:
+            trimmed[row.offer_no] += row.quantity
+        elif state not in _follows(row):
+            yield f"order {order_id} is {row.state}, its reservation {state}"
+    for offer, units in trimmed.items():
+        counted = sum(has.trimmed for (number, _), has in buckets.items() if number == offer)
+        if units > counted:
+            yield f"offer {offer}: {units} units sold without a reservation, and {counted} were trimmed"
+
+
+def _follows(row: OrderRow) -> tuple[str, ...]:
+    """What the reservation may be. Trimmed are those of rows that have ended, and none that is still to be paid for."""
+    if row.state in OPEN_STATES:
+        return ("R",)
+    return ("X", MISSING) if row.state in UNSOLD_STATES else ("S",)
 
 
 def within_limit(_: Facts, database: Database) -> Iterator[str]:

@@ -53,7 +53,7 @@ def _miscounted(code: str, book: VoucherBook) -> Iterator[str]:
 def _ungranted(facts: Facts, database: Database, code: str, book: VoucherBook) -> Iterator[str]:
     """Committed = the discounts of paid rows, seen from the rows: each has its grant, of its amount."""
     for order_id, row in database.orders.items():
-        if not _carries(row, code, SOLD_STATES) or not facts.settled(row.updated_ms):
+        if not _carries(row, code, SOLD_STATES) or not facts.settled(row):
             continue
         hold = book.holds.get(order_id)
         if hold is None or hold.state is not HoldState.COMMITTED:
@@ -66,7 +66,7 @@ def _groundless(facts: Facts, database: Database, code: str, book: VoucherBook) 
     """The same, seen from the grants: committed only for a paid row; held past its time only for an open one."""
     for order_id, hold in book.holds.items():
         row = database.orders.get(order_id)
-        if order_id in book.elsewhere or (row is not None and not facts.settled(row.updated_ms)):
+        if order_id in book.elsewhere or (row is not None and not facts.settled(row)):
             continue
         state = row.state if row else "missing"
         # SQL is read first: at work, an order may have been written and paid since.
