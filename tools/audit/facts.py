@@ -139,13 +139,15 @@ class DeadLetter:
 class Log:
     """The Kafka side: every order published, dead letters, and what each group has not committed yet.
 
-    `foreign`: topic/partition/offset of records among the orders that are none.
+    `foreign`: topic/partition/offset of records among the orders that are none. `since_ms`: whatever was accepted from
+    then on must be there; what is older Kafka may have dropped. 0: it has dropped nothing.
     """
 
     published: Sequence[Published]
     dead_letters: Sequence[DeadLetter]
     lag: Mapping[str, int]
     foreign: Sequence[str] = ()
+    since_ms: int = 0
 
 
 @dataclass(frozen=True)

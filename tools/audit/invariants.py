@@ -7,8 +7,10 @@ INVARIANTS = (
     Invariant("I1", "stock is conserved, and Redis and SQL agree", ("database", "buckets"), stock.conserved),
     Invariant("I2", "counters equal reservations; none leaked", ("database", "buckets"), stock.counted),
     Invariant("I3", "SQL counters equal the rows", ("database",), stock.snapshot),
-    Invariant("I4", "every order promised has its row", ("database", "log", "queued"), orders.kept),
-    Invariant("I5", "every row was asked for", ("database", "log"), orders.no_phantoms),
+    Invariant(
+        "I4", "every order promised has its row", ("database", "log", "queued"), orders.kept, notes=orders.unjudged
+    ),
+    Invariant("I5", "every row was asked for", ("database", "log"), orders.no_phantoms, notes=orders.outlived),
     Invariant("I6", "every order ends", ("database",), orders.ended),
     Invariant("I7", "charged at most once, and only if paid", ("database", "journal"), money.charged_once),
     Invariant("I8", "the provider's ledger balances", ("journal",), money.balanced),

@@ -6,6 +6,7 @@ from kernel.order_states import FAILED_STATES, TERMINAL_STATES, OrderState
 from kernel.payment_steps import STARTED, STUCK, TAKING_BACK
 from tools.audit.check import SHOWN
 from tools.audit.facts import Bucket, Database, Facts, Log
+from tools.audit.trace_event import utc
 
 # Of an accepted order nobody but its buyer, its time or its payment may make an end.
 REFUSED_STATES = FAILED_STATES - {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.PAYMENT_FAILED}
@@ -32,16 +33,33 @@ def kept(facts: Facts, database: Database, log: Log, queued: frozenset[str]) -> 
 
 
 def no_phantoms(_: Facts, database: Database, log: Log) -> Iterator[str]:
-    """I5: every row was published, with the same request hash and the same promotion."""
+    """I5: every row was published, with the same request hash and the same promotion, as far back as Kafka keeps."""
     records = {each.order_id: each for each in log.published}
     for order_id, row in database.orders.items():
         record = records.get(order_id)
         if record is None:
-            yield f"row {order_id} was never published"
+            if row.accepted_ms >= log.since_ms:
+                yield f"row {order_id} was never published"
         elif record.request_hash != row.request_hash:
             yield f"row {order_id} has another request hash than its record"
         elif record.discount_minor != row.discount_minor:
             yield f"row {order_id} has discount {row.discount_minor}, granted {record.discount_minor}"
+
+
+def outlived(_: Facts, database: Database, log: Log) -> Iterator[str]:
+    """Rows that I5 cannot judge any more."""
+    records = {each.order_id for each in log.published}
+    old = [row for row in database.orders.values() if row.accepted_ms < log.since_ms and row.order_id not in records]
+    if old:
+        yield f"not judged: {len(old)} rows from before {utc(log.since_ms)}, whose records Kafka no longer keeps"
+
+
+def unjudged(_: Facts, database: Database, log: Log, queued: frozenset[str]) -> Iterator[str]:
+    """Cancels that I4 cannot judge any more: whether the buyer asked for them, Kafka's record alone tells."""
+    mine = [row for order_id, row in database.orders.items() if order_id in queued]
+    old = [row for row in mine if row.state == OrderState.CANCELLED and row.accepted_ms < log.since_ms]
+    if old:
+        yield f"not judged: why {len(old)} orders from before {utc(log.since_ms)} were cancelled"
 
 
 def ended(facts: Facts, database: Database) -> Iterator[str]:

@@ -15,5 +15,9 @@ class Event:
 
     @property
     def time(self) -> str:
-        moment = datetime.fromtimestamp(self.at_ms / 1000, UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return utc(self.at_ms)
+
+
+def utc(at_ms: int) -> str:
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
