@@ -22,8 +22,8 @@ def _nothing(*_: Any) -> Iterator[str]:
 class Invariant:
     """`needs` names the facts it reads; `violations` yields one sentence a violation.
 
-    `applies`, given the facts it reads: whether there is anything that could break it. `notes`: what whoever reads the
-    verdict must know, and what breaks nothing.
+    `applies`, given the facts it reads: whether there is anything that could break it. `untold`: what keeps it from
+    holding and does not break it. `notes`: what whoever reads the verdict must know, and what changes nothing.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Invariant:
     needs: tuple[str, ...]
     violations: Callable[..., Iterator[str]]
     applies: Callable[..., bool] = _always
+    untold: Callable[..., Iterator[str]] = _nothing
     notes: Callable[..., Iterator[str]] = _nothing
 
 
@@ -45,11 +46,11 @@ def _line(facts: Facts, invariant: Invariant) -> AuditLine:
     ]
     if unread:
         return AuditLine(invariant.name, Verdict.UNKNOWN, invariant.title, "; ".join(unread))
-    if not invariant.applies(*sources):
+    found, untold = list(invariant.violations(facts, *sources)), list(invariant.untold(facts, *sources))
+    if not (found or untold or invariant.applies(*sources)):
         return AuditLine(invariant.name, Verdict.NOT_APPLICABLE, invariant.title)
-    found = list(invariant.violations(facts, *sources))
-    verdict = Verdict.VIOLATED if found else Verdict.HOLDS
-    told = [_shown(found)] if found else []
+    verdict = Verdict.VIOLATED if found else Verdict.UNKNOWN if untold else Verdict.HOLDS
+    told = [_shown(each) for each in (found, untold) if each]
     return AuditLine(invariant.name, verdict, invariant.title, "; ".join([*told, *invariant.notes(facts, *sources)]))
 
 

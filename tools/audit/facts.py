@@ -184,6 +184,7 @@ class Unread:
 class Facts:
     """`queued`: order_ids a client was answered QUEUED for. `grace_ms` 0: the mesh is quiet, nothing is in flight.
 
+    `vouchers`: the book of each voucher with limits, None where Redis has lost it.
     `moved`: order_ids whose rows moved within the grace, or since: SQL is read before the other systems, which may know
     of a later move.
     """
@@ -193,7 +194,7 @@ class Facts:
     log: Log | Unread
     journal: Journal | Unread
     queued: frozenset[str] | Unread
-    vouchers: Mapping[str, VoucherBook] | Unread
+    vouchers: Mapping[str, VoucherBook | None] | Unread
     now_ms: int
     grace_ms: int = 0
     moved: frozenset[str] = frozenset()

@@ -30,5 +30,6 @@ INVARIANTS = (
         ("database", "vouchers"),
         vouchers.budgeted,
         vouchers.limited,
+        vouchers.lost,
     ),
 )

@@ -18,15 +18,16 @@ from meshkit.db.engine import database
 from meshkit.redis_client import redis_pool
 from meshkit.settings import ProcessSettings
 from tools.audit.check import check
-from tools.audit.facts import Bucket, Database, Facts, Journal, Log, Unread, VoucherBook
+from tools.audit.facts import Bucket, Database, Facts, Journal, Log, Unread
 from tools.audit.invariants import INVARIANTS
 from tools.audit.read_history import read_queued
 from tools.audit.read_journal import read_journal
 from tools.audit.read_kafka import read_log
 from tools.audit.read_redis import now_ms, read_buckets
 from tools.audit.read_sql import read_database, read_moved
-from tools.audit.read_vouchers import read_vouchers
+from tools.audit.read_vouchers import VoucherFile, limited_codes, read_vouchers
 from tools.audit.report import AuditReport
+from tools.audit.vouchers import Vouchers
 
 T = TypeVar("T")
 # Longer than a batch of any worker and the outbox relay's 2 s; what is younger may be on its way.
@@ -102,11 +103,18 @@ def _journal(path: Path, read: Read | Unread) -> Journal | Unread:
         return Unread(f"{path.name}: {error}")
 
 
-async def _vouchers(redis: Redis, read: Read | Unread, sale_id: str | None) -> Mapping[str, VoucherBook] | Unread:
+async def _vouchers(redis: Redis, read: Read | Unread, sale_id: str | None) -> Vouchers | Unread:
     if isinstance(read, Unread):
         return Unread(f"the registry of offers is in SQL, and {read.why}")
     offers = frozenset(offer.offer_no for offer in read[0].offers)
-    return await _attempt(read_vouchers(redis, lambda order_id: sale_id is None or _offer_no(order_id) in offers))
+    path = VoucherFile().promo_vouchers
+    try:
+        limited = limited_codes(path)
+    except FAILURES as error:
+        return Unread(f"{path.name}: {error}")
+    return await _attempt(
+        read_vouchers(redis, limited, lambda order_id: sale_id is None or _offer_no(order_id) in offers)
+    )
 
 
 def _queued(histories: Sequence[Path]) -> frozenset[str] | Unread:

@@ -1,6 +1,8 @@
 """I13 is tested as the others are: one break in a good world, and exactly it turns red."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from tests.unit.audit.worlds import debit as debited
 from tools.audit.check import check
 from tools.audit.facts import Facts, Published, VoucherBook
 from tools.audit.invariants import INVARIANTS
+from tools.audit.read_vouchers import VoucherFile, limited_codes
 from tools.audit.report import Verdict
 
 BUYER = f"user-of-{PAID}"
@@ -24,7 +27,7 @@ def verdicts(world: Facts) -> dict[str, Verdict]:
     return {line.invariant: line.verdict for line in check(world, INVARIANTS).lines}
 
 
-def bought(vouchers: dict[str, VoucherBook], paid: str = "TO_SHIP", **changes: Any) -> Facts:
+def bought(vouchers: Mapping[str, VoucherBook | None], paid: str = "TO_SHIP", **changes: Any) -> Facts:
     """One order was paid, with 400 off by voucher SAVE."""
     saved: dict[str, Any] = {"discount_minor": 400, "voucher_code": "SAVE"}
     published = [Published(PAID, 1, f"hash-of-{PAID}", 400), Published(FAILED, 1, f"hash-of-{FAILED}")]
@@ -53,7 +56,7 @@ def test_a_paid_order_and_its_grant_hold() -> None:
     assert set(verdicts(bought({"SAVE": GOOD})).values()) == {Verdict.HOLDS}
 
 
-BREAKS = {
+BREAKS: dict[str, dict[str, VoucherBook]] = {
     "over the budget": {"SAVE": given((PAID, GRANT), limits=Limits(399, None, None))},
     "a grant too many": {"SAVE": given((PAID, GRANT), ("o2", YOUNG), limits=Limits(None, 1))},
     "used too often": {"SAVE": given((PAID, GRANT), ("o2", YOUNG), limits=Limits(None, None, 1))},
@@ -80,6 +83,43 @@ def test_without_a_voucher_that_has_limits_it_does_not_apply() -> None:
     report = check(facts(vouchers={}), INVARIANTS)
     assert report.lines[-1].verdict is Verdict.NOT_APPLICABLE
     assert report.exit_code == 0
+
+
+LOST: dict[str, dict[str, VoucherBook | None]] = {
+    "the one book": {"SAVE": None},
+    "one of two books": {"SAVE": None, "TEN": given()},
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+@pytest.mark.parametrize("state", ["CREATED", "PAID", "TO_SHIP"])
+def test_a_book_that_redis_lost_is_unknown_where_orders_have_its_voucher(name: str, state: str) -> None:
+    report = check(bought(LOST[name], state), INVARIANTS)
+    assert report.lines[-1].verdict is Verdict.UNKNOWN
+    assert report.lines[-1].detail == "voucher SAVE: Redis has lost its book, and 1 orders have it"
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_book_that_nobody_has_a_use_for_is_not_missed(name: str) -> None:
+    spared = {Verdict.HOLDS, Verdict.NOT_APPLICABLE}
+    assert verdicts(bought(LOST[name], "PAYMENT_FAILED"))["I13"] in spared
+    assert verdicts(facts(vouchers=LOST[name]))["I13"] in spared
+
+
+def test_what_is_broken_is_told_before_what_is_not_known() -> None:
+    over = {"SAVE": None, "TEN": given(("o2", YOUNG), limits=Limits(399, None, None))}
+    told = check(bought(over), INVARIANTS).lines[-1]
+    assert told.verdict is Verdict.VIOLATED
+    assert told.detail.endswith("; voucher SAVE: Redis has lost its book, and 1 orders have it")
+
+
+def test_the_vouchers_with_limits_are_read_from_the_file_of_promo_svc(tmp_path: Path) -> None:
+    assert limited_codes(VoucherFile().promo_vouchers) == {"FIRST100", "TENCLUB"}
+    path = tmp_path / "vouchers.json"
+    for text in ("", "[]", "{}", '{"vouchers": [7]}', '{"vouchers": [{"budget_minor": 1}]}'):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"Expecting value|lists no vouchers"):
+            limited_codes(path)
 
 
 def test_a_hold_in_its_time_and_a_row_that_has_just_moved_are_forgiven() -> None:
