@@ -226,7 +226,7 @@ intake_fence = Table(
     **_OPTIONS,
 )
 
-# Offers of each rebuild, by the epoch that it starts: a marker speaks of these alone. `state`: kernel/rebuilds.py.
+# Offers of each rebuild, by the epoch that it starts: a marker speaks of these alone. `state`: governor/rebuild.py.
 stock_rebuild = Table(
     "stock_rebuild",
     metadata,
