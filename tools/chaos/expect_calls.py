@@ -6,11 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from tools.chaos.exceedances import most_by_chance
 from tools.chaos.timeline import Timeline, percentile
 from tools.chaos.verdict import Expected, Verdict
 
 ROW, MOST = 10, 7
-LEAST_CALLS = 300
+SHARE, LEAST_CALLS = 0.99, 300
 
 
 class Succeeds(Expected):
@@ -30,7 +31,10 @@ class Succeeds(Expected):
 class P99(Expected):
     """While the fault lasts, from `settled` seconds after its begin, against the same run's healthy seconds, those
     before the fault and those after it in one. Fewer than 300 calls on a side prove nothing: of them p99 is the fourth
-    slowest, of 100 a single one, which met somebody else's work. Left out on both sides is what was under way while the
+    slowest, of 100 a single one, which met somebody else's work.
+
+    The fourth slowest of 300 is itself a matter of chance: broken is what more calls are slower than than chance allows
+    once in a hundred runs, with the p99 just as promised. Left out on both sides is what was under way while the
     generator itself stood still: half a second of that are fifteen calls at once, and would be the p99."""
 
     expect: Literal["p99"]
@@ -41,7 +45,7 @@ class P99(Expected):
         told = timeline.healthy(self.call), timeline.in_fault(self.call, self.settled)
         healthy, faulty = (timeline.undisturbed(calls) for calls in told)
         left_out = sum(map(len, told)) - len(healthy) - len(faulty)
-        well, now = (percentile([each.ms for each in calls], 0.99) for calls in (healthy, faulty))
+        well, now = (percentile([each.ms for each in calls], SHARE) for calls in (healthy, faulty))
         expected = f"{self.call}: p99 at most {self.times_healthy:g} × healthy, {self.settled:g} s after the begin"
         counts = f"{len(healthy)} and {len(faulty)} calls"
         words = f"healthy {well:.1f} ms, in the fault {now:.1f} ms: × {now / well:.2f} ({counts})"
@@ -49,7 +53,10 @@ class P99(Expected):
             words += f", without {left_out} that met a standstill of this machine"
         if min(len(healthy), len(faulty)) < LEAST_CALLS:
             return Verdict(False, expected, f"{words}; {LEAST_CALLS} of each are needed")
-        return Verdict(now <= self.times_healthy * well, expected, words)
+        slower = sum(each.ms > self.times_healthy * well for each in faulty)
+        rank = len(healthy) - math.ceil(SHARE * len(healthy)) + 1
+        chance = most_by_chance(rank, len(healthy), len(faulty))
+        return Verdict(slower <= chance, expected, f"{words}; {slower} slower than that, {chance} may be by chance")
 
 
 class Answers(Expected):

@@ -53,6 +53,20 @@ def test_p99_is_held_against_the_same_runs_healthy_seconds() -> None:
     assert not judge(run(), expect="p99", call="nothing").held, "no calls are no proof"
 
 
+def test_p99_is_broken_by_more_slow_calls_than_chance_brings() -> None:
+    timeline, allowed = run(), 15
+    in_fault = [place for place, each in enumerate(timeline.calls) if BEGAN <= each.at < HEALED]
+    for place in in_fault[:allowed]:
+        timeline.calls[place] = replace(timeline.calls[place], ms=30)
+    found = judge(timeline, expect="p99", call="order")
+    assert found.held
+    assert found.measured.endswith(
+        f"× 3.00 (600 and 500 calls); {allowed} slower than that, {allowed} may be by chance"
+    )
+    timeline.calls[in_fault[-1]] = replace(timeline.calls[in_fault[-1]], ms=30)
+    assert not judge(timeline, expect="p99", call="order").held
+
+
 def test_a_fault_goes_on_where_one_part_of_it_ends_as_another_begins() -> None:
     timeline = run()
     timeline.done[1:1] = [Done(7.0, 7.0, "clear", heals=True), Done(7.0, 7.0, "arm")]
@@ -68,7 +82,7 @@ def test_what_met_a_standstill_of_the_machine_is_in_no_p99() -> None:
     timeline.stood_still = [(7.005, 7.4)]  # the first of the forty was under way by then
     found = judge(timeline, expect="p99", call="order")
     assert found.held
-    assert found.measured.endswith("without 40 that met a standstill of this machine")
+    assert "without 40 that met a standstill of this machine" in found.measured
     timeline.stood_still = [(BEGAN, BEGAN + 2.1)]
     assert not judge(timeline, expect="p99", call="order").held, "300 of each are needed all the same"
 
