@@ -14,6 +14,10 @@ KAFKA := .tools/kafka/lib/.pom
 TEST_MESH := PEAKMESH_PORT_BASE=1000 PEAKMESH_RUN_DIR=$(CURDIR)/.run/test
 export UV_NO_PROGRESS := 1
 export UV_LINK_MODE := copy
+# uv brings certificates of its own, and so does not know those of a proxy that this machine trusts; pip and apt do.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS := true
+endif
 
 .PHONY: help setup proto proto-check fmt lint lint-code lint-contracts lint-envoy test test-alone test-servers test-given bench-search up down status sale clean
 
