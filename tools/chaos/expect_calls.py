@@ -34,23 +34,18 @@ class P99(Expected):
     slowest, of 100 a single one, which met somebody else's work.
 
     The fourth slowest of 300 is itself a matter of chance: broken is what more calls are slower than than chance allows
-    once in a hundred runs, with the p99 just as promised. Left out on both sides is what was under way while the
-    generator itself stood still: half a second of that are fifteen calls at once, and would be the p99."""
+    once in a hundred runs, with the p99 just as promised."""
 
     expect: Literal["p99"]
     times_healthy: float = Field(default=1.2, gt=0)
     settled: float = Field(default=0.0, ge=0)
 
     def judge(self, timeline: Timeline) -> Verdict:
-        told = timeline.healthy(self.call), timeline.in_fault(self.call, self.settled)
-        healthy, faulty = (timeline.undisturbed(calls) for calls in told)
-        left_out = sum(map(len, told)) - len(healthy) - len(faulty)
+        healthy, faulty = timeline.healthy(self.call), timeline.in_fault(self.call, self.settled)
         well, now = (percentile([each.ms for each in calls], SHARE) for calls in (healthy, faulty))
         expected = f"{self.call}: p99 at most {self.times_healthy:g} × healthy, {self.settled:g} s after the begin"
         counts = f"{len(healthy)} and {len(faulty)} calls"
         words = f"healthy {well:.1f} ms, in the fault {now:.1f} ms: × {now / well:.2f} ({counts})"
-        if left_out:
-            words += f", without {left_out} that met a standstill of this machine"
         if min(len(healthy), len(faulty)) < LEAST_CALLS:
             return Verdict(False, expected, f"{words}; {LEAST_CALLS} of each are needed")
         slower = sum(each.ms > self.times_healthy * well for each in faulty)

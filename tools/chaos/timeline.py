@@ -65,14 +65,13 @@ def reading(at: float, families: Iterable[Metric]) -> Reading:
 class Timeline:
     """Seconds since the load began. `readings`: by source, as watch.py names them. `healthy_from`: from then to the
     fault every breaker was closed. `well_from`: from then to the end they were again, and what must come back was
-    back. `stood_still`: when this very process did not run, whatever the mesh did."""
+    back."""
 
     calls: list[Call] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     readings: dict[str, list[Reading]] = field(default_factory=dict)
     healthy_from: float = 0.0
     well_from: float = math.inf
-    stood_still: list[tuple[float, float]] = field(default_factory=list)
     ended: float = 0.0
     unsettled: int | None = None
     settled_after: float = 0.0
@@ -102,14 +101,6 @@ class Timeline:
     def in_fault(self, call: str, settled: float) -> list[Call]:
         """From `settled` seconds after its begin."""
         return self.between(call, self.fault_began + settled, self.fault_ending)
-
-    def undisturbed(self, calls: Sequence[Call]) -> list[Call]:
-        """Those of them that were not under way while this process stood still."""
-        return [
-            each
-            for each in calls
-            if not any(each.at < end and start < each.at + each.ms / 1000 for start, end in self.stood_still)
-        ]
 
     def before_fault(self, source: str) -> Reading | None:
         earlier = [each for each in self.readings.get(source, ()) if each.at <= self.fault_began]

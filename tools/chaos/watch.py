@@ -14,8 +14,6 @@ from tools.chaos.timeline import Timeline, reading
 
 EVERY_SECONDS = 0.1
 TIMEOUT_SECONDS = 1.0
-# A process of a busy mesh waits some tens of ms for a core; a machine whose host takes it away stands for hundreds.
-HEARTBEAT_SECONDS, STANDSTILL_SECONDS = 0.02, 0.15
 BREAKER_STATE = "peakmesh_breaker_state"
 BREAKER_TRANSITIONS = "peakmesh_breaker_transitions_total"
 BREAKER_CALLS = "peakmesh_breaker_calls_total"
@@ -44,21 +42,9 @@ def pages(ports: Ports) -> dict[str, tuple[int, str]]:
     return found | {ENVOY: (ports["admin"], f"/stats/prometheus?{ejections}")}
 
 
-async def notice_standstills(timeline: Timeline, clock: Callable[[], float]) -> None:
-    """Until cancelled. Who wakes up so late did not run: the machine stood still, or gave this process no time."""
-    last = clock()
-    while True:
-        await asyncio.sleep(HEARTBEAT_SECONDS)
-        now = clock()
-        if now - last >= STANDSTILL_SECONDS:
-            timeline.stood_still.append((last, now))
-        last = now
-
-
 async def watch(timeline: Timeline, ports: Ports, clock: Callable[[], float]) -> None:
     """Until cancelled. A page that does not answer is a gap in its line, and holds up no other."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(notice_standstills(timeline, clock))
         for source, (port, path) in pages(ports).items():
             group.create_task(_follow(timeline, source, port, path, clock))
 

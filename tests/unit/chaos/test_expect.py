@@ -75,18 +75,6 @@ def test_a_fault_goes_on_where_one_part_of_it_ends_as_another_begins() -> None:
     assert timeline.fault_ending == HEALED, "the end may take more than one action"
 
 
-def test_what_met_a_standstill_of_the_machine_is_in_no_p99() -> None:
-    timeline = run()
-    timeline.calls = [replace(each, ms=400) if 7.0 <= each.at < 7.4 else each for each in timeline.calls]
-    assert not judge(timeline, expect="p99", call="order").held
-    timeline.stood_still = [(7.005, 7.4)]  # the first of the forty was under way by then
-    found = judge(timeline, expect="p99", call="order")
-    assert found.held
-    assert "without 40 that met a standstill of this machine" in found.measured
-    timeline.stood_still = [(BEGAN, BEGAN + 2.1)]
-    assert not judge(timeline, expect="p99", call="order").held, "300 of each are needed all the same"
-
-
 def test_healthy_is_before_the_fault_and_after_it_but_nothing_between() -> None:
     timeline = run()
     assert "(600 and 500 calls)" in judge(timeline, expect="p99", call="order").measured
