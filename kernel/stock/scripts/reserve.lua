@@ -2,7 +2,8 @@
 -- KEYS stk rsv lim out due, then one idm key an order
 -- ARGV epoch now idm_seconds, then an order: id user hash qty price_version deadline_after_ms event answer
 -- qty 0 asks only whether the request was accepted before: UNSEEN where it was not.
--- Returns one array an order: kind, then (a REPLAY after the id of the first order) what results.py's ReserveResult names for it.
+-- Returns one array an order: kind, then (a REPLAY after the id of the first order) what results.py's ReserveResult
+-- names for it.
 local stk, rsv, lim, out, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local FIXED_KEYS, FIXED_ARGS, FIELDS = 5, 3, 8
 local count = #KEYS - FIXED_KEYS
